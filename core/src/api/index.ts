@@ -1,0 +1,25 @@
+export type { AcpEnvelope, AcpServerInfo, AcpServerListResponse } from "./acp.ts";
+export {
+	AGENT_IDS,
+	type AgentCapabilities,
+	type AgentConfigOption,
+	type AgentId,
+	type AgentInfo,
+	type AgentInstallRequest,
+	type AgentInstallResponse,
+	type AgentListResponse,
+	isAgentId,
+} from "./agents.ts";
+export type { HealthResponse } from "./health.ts";
+export {
+	defineRoute,
+	type HttpMethod,
+	type ParsedRouteQuery,
+	type PathParameters,
+	type Route,
+	type RouteBody,
+	type RouteQuery,
+	type RouteResult,
+} from "./route.ts";
+export { ROUTES, type RouteName, type Routes } from "./routes.ts";
+export { API_GENERATION, HEADERS, VERSION } from "./version.ts";

@@ -1,0 +1,19 @@
+import { closeAcp, listAcpServers, postAcp, streamAcp } from "./acp.ts";
+import { getAgent, installAgent, listAgents } from "./agents.ts";
+import { getHealth, getRoot } from "./health.ts";
+
+/** The whole HTTP contract. The server mounts it, the client calls through it, the OpenAPI document lists it. */
+export const ROUTES = {
+	getRoot,
+	getHealth,
+	listAgents,
+	getAgent,
+	installAgent,
+	listAcpServers,
+	postAcp,
+	streamAcp,
+	closeAcp,
+} as const;
+
+export type Routes = typeof ROUTES;
+export type RouteName = keyof Routes;
