@@ -1,0 +1,367 @@
+/** One promise that the tests keep. Tests cite it in their names as `[id]`. */
+export interface Requirement {
+	/** `<area>/<name>`; never reused for another promise. */
+	readonly id: string;
+	/** What a user can rely on, in one sentence. */
+	readonly sentence: string;
+}
+
+/** The areas an id can belong to; a citation of another area is not recognised as one. */
+export const AREAS = [
+	"wire",
+	"guard",
+	"cors",
+	"agents",
+	"acp",
+	"log",
+	"mock",
+	"cli",
+	"server",
+	"sdk",
+	"session",
+	"permission",
+	"start",
+	"local",
+	"docker",
+] as const;
+
+const wire: readonly Requirement[] = [
+	{
+		id: "wire/problem-everywhere",
+		sentence: "Every error answer, also of routing and parsing, is a problem document.",
+	},
+	{
+		id: "wire/method-not-allowed",
+		sentence: "A known path with another method answers 405 and lists the methods it has.",
+	},
+	{
+		id: "wire/unknown-route",
+		sentence: "An unknown path answers 404 with type invalid_request, also without a token.",
+	},
+	{ id: "wire/query-booleans", sentence: "A boolean in a query is exactly true or false; anything else answers 400." },
+	{ id: "wire/body-not-json", sentence: "A body that is not JSON answers 400 and says what is wrong with it." },
+	{ id: "wire/body-not-object", sentence: "A JSON body that is not an object answers 400." },
+	{
+		id: "wire/body-limit",
+		sentence: "Bodies far above 2 MiB are accepted; one above the configured limit answers 413.",
+	},
+	{ id: "wire/head", sentence: "Every GET route answers HEAD, the event stream included." },
+	{
+		id: "wire/version-headers",
+		sentence: "Every answer names the server's build and the generation of its interface.",
+	},
+	{ id: "wire/error-round-trip", sentence: "Every error code survives the way over the wire unchanged." },
+];
+
+const guard: readonly Requirement[] = [
+	{
+		id: "guard/token-required",
+		sentence: "Every v1 route, health included, needs the token; a wrong one answers 401.",
+	},
+	{
+		id: "guard/token-scheme",
+		sentence: "Only `Authorization: Bearer <token>` is accepted; a 401 carries www-authenticate.",
+	},
+	{ id: "guard/token-order", sentence: "The token is checked before method, media type and body." },
+	{ id: "guard/foreign-host", sentence: "A server on loopback refuses a request whose Host is not its own with 403." },
+	{ id: "guard/foreign-origin", sentence: "A request from a page of another origin answers 403 permission_denied." },
+	{ id: "guard/upgrades", sentence: "Host, Origin and token are checked on upgrade requests as on any other." },
+	{
+		id: "guard/no-secret-in-logs",
+		sentence: "No token or access_token value appears in the request log or in an error.",
+	},
+	{
+		id: "guard/no-secret-in-processes",
+		sentence: "No token appears in a command line or in the environment of a child.",
+	},
+];
+
+const cors: readonly Requirement[] = [
+	{ id: "cors/listed-origin", sentence: "Only a configured origin is echoed; an arbitrary one never is." },
+	{ id: "cors/preflight", sentence: "Any OPTIONS answers 200 without a token and names the route's methods." },
+	{ id: "cors/wildcard", sentence: "The origin `*` works; together with credentials it is a usage error." },
+];
+
+const agents: readonly Requirement[] = [
+	{ id: "agents/fixed-order", sentence: "The agent list always has the same ids in the same order." },
+	{
+		id: "agents/status-follows-process",
+		sentence: "serverStatus stops saying running when the agent process has died.",
+	},
+	{ id: "agents/empty-credential", sentence: "An empty credential variable does not count as a credential." },
+	{
+		id: "agents/expired-login",
+		sentence: "An expired login is not available, whether its expiry is a number or a text.",
+	},
+	{ id: "agents/install-tail", sentence: "A failed installation reports the end of the installer's own output." },
+	{ id: "agents/install-atomic", sentence: "An installation that fails half-way leaves nothing that looks installed." },
+	{ id: "agents/install-shared", sentence: "Concurrent installations of one agent are one installation." },
+	{ id: "agents/install-disk-full", sentence: "A full disk during an installation is an install_failed that says so." },
+	{ id: "agents/install-unreachable", sentence: "An unreachable package registry is an install_failed that names it." },
+	{
+		id: "agents/install-lazy",
+		sentence: "The first message to an agent installs it; preinstall mode answers 404 instead.",
+	},
+	{
+		id: "agents/local-path",
+		sentence: "A launcher in the data directory or on PATH is used as it is, for any agent id.",
+	},
+	{ id: "agents/unknown", sentence: "An unknown agent answers 400 unsupported_agent and names it." },
+];
+
+const acp: readonly Requirement[] = [
+	{ id: "acp/original-bytes", sentence: "A message reaches the agent with the bytes the client sent, on one line." },
+	{ id: "acp/check-order", sentence: "Media type, accept, JSON, agent and connection are checked in this order." },
+	{ id: "acp/agent-mismatch", sentence: "A connection bound to one agent answers 409 to a message for another." },
+	{
+		id: "acp/held-get",
+		sentence: "A stream opened before its connection exists waits for it instead of answering 404.",
+	},
+	{
+		id: "acp/close-prompt",
+		sentence: "Closing a connection ends the agent and answers 204 at once, also while it works.",
+	},
+	{ id: "acp/close-idempotent", sentence: "Closing an unknown connection answers 204; a closed id can be used again." },
+	{
+		id: "acp/close-process-group",
+		sentence: "Closing a connection leaves no process of the agent, even one that ignores SIGTERM.",
+	},
+	{
+		id: "acp/timeout-answers",
+		sentence: "A request without a reader that passes its limit answers 504, and its late reply is streamed.",
+	},
+	{
+		id: "acp/prompt-never-times-out",
+		sentence: "A prompt of hours works: it stays open, or ends 202 where a reader is attached.",
+	},
+	{
+		id: "acp/duplicate-id",
+		sentence: "A second request with an id that is in flight is refused, and the first is unharmed.",
+	},
+	{
+		id: "acp/exit-fails-waiting",
+		sentence: "When the agent dies, every waiting request fails at once with agent_process_exited.",
+	},
+	{ id: "acp/exit-announced", sentence: "The death of an agent is announced on the stream with its exit code." },
+	{ id: "acp/dead-connection", sentence: "A message to a connection whose agent is dead fails at once." },
+	{ id: "acp/respawn", sentence: "A message that names the agent starts a new process where the last one died." },
+	{
+		id: "acp/exit-during-initialize",
+		sentence: "An agent that exits during initialize fails that request with its exit code.",
+	},
+	{ id: "acp/garbage-output", sentence: "Output that is not JSON is reported on the stream and harms nothing else." },
+	{ id: "acp/silent-agent", sentence: "An agent that never answers blocks neither closing nor the end of the server." },
+	{
+		id: "acp/accepted-means-envelope",
+		sentence: "A 4xx or 5xx means not accepted; an accepted request ends in an envelope.",
+	},
+	{ id: "acp/one-terminal", sentence: "Every accepted request gets exactly one terminal envelope." },
+	{
+		id: "acp/respond-async",
+		sentence: "With `Prefer: respond-async` the answer is 202 as soon as the message is recorded.",
+	},
+	{ id: "acp/queue-full", sentence: "More queued messages than the limit are refused with 429 queue_full." },
+	{ id: "acp/install-progress", sentence: "While an agent is installed, the stream carries the progress." },
+	{
+		id: "acp/idempotency-replay",
+		sentence: "A repeated idempotency key gives the first outcome and runs nothing twice.",
+	},
+	{ id: "acp/idempotency-mismatch", sentence: "An idempotency key with another body is refused with 422." },
+	{
+		id: "acp/idempotency-restart",
+		sentence: "After a restart a key says outcome_unknown, or not_delivered where that is certain.",
+	},
+	{
+		id: "acp/permission-first-answer",
+		sentence: "The first answer to an agent's request wins; later ones are not forwarded.",
+	},
+	{ id: "acp/leftovers", sentence: "A starting server ends agent processes left behind by one that was killed." },
+];
+
+const log: readonly Requirement[] = [
+	{ id: "log/flood", sentence: "A burst of any size reaches every reader completely and in order." },
+	{ id: "log/written-first", sentence: "What a reader has seen is on disk: killing the server loses none of it." },
+	{ id: "log/resume", sentence: "A reader that returns with its cursor gets exactly what follows it." },
+	{ id: "log/gap", sentence: "Evicted records are announced to the reader as a gap that names them." },
+	{ id: "log/reset", sentence: "A cursor of another log is answered by a reset and the oldest record." },
+	{ id: "log/slow-reader", sentence: "A stalled reader costs no memory and slows no other reader." },
+	{ id: "log/torn-tail", sentence: "A log that was cut off in mid-record opens with everything before it." },
+	{ id: "log/full-disk", sentence: "On a full disk the log goes on in memory, says so, and the agent is read on." },
+	{ id: "log/heartbeat", sentence: "A silent stream carries a heartbeat every 15 seconds." },
+	{ id: "log/client-records", sentence: "Client messages are on the stream only where a reader asks for them." },
+];
+
+const mock: readonly Requirement[] = [
+	{ id: "mock/no-install", sentence: "The mock agent works on a fresh data directory without an installation." },
+	{ id: "mock/conforms", sentence: "The mock agent speaks the agent protocol as a real agent does." },
+	{
+		id: "mock/documented-words",
+		sentence: "The words the mock agent reacts to are those of its documentation and of `help`.",
+	},
+	{ id: "mock/same-both-ways", sentence: "The mock agent behaves the same in process and as a process of its own." },
+];
+
+const cli: readonly Requirement[] = [
+	{ id: "cli/usage", sentence: "A usage error is exit 2 with a text on stderr; a failure at run time is exit 1." },
+	{ id: "cli/listening-line", sentence: "The server prints its address with the real port, also for --port 0." },
+	{ id: "cli/port-in-use", sentence: "A port in use is a clear error with exit 1." },
+	{ id: "cli/mints-token", sentence: "Without token flags the server mints a token instead of being open." },
+	{ id: "cli/empty-token", sentence: "An empty token is a usage error." },
+	{ id: "cli/no-token-warning", sentence: "A server without a token on an open address warns loudly." },
+	{ id: "cli/cors-usage", sentence: "A bad cross-origin option is a usage error, never a crash." },
+	{ id: "cli/install-agent", sentence: "install-agent prints its result as JSON on stdout and progress on stderr." },
+	{ id: "cli/api", sentence: "The api commands use the HTTP routes and print problems with exit 1." },
+	{ id: "cli/telemetry-off", sentence: "Nothing is sent anywhere; --no-telemetry is accepted." },
+];
+
+const server: readonly Requirement[] = [
+	{
+		id: "server/graceful",
+		sentence: "SIGINT and SIGTERM end the server within seconds, with agents and open streams.",
+	},
+	{ id: "server/nothing-left", sentence: "A server that has ended leaves no process behind." },
+	{ id: "server/state-in-use", sentence: "A state directory that another server holds is refused with state_in_use." },
+	{ id: "server/one-file", sentence: "The runtime is one file that runs on Node 20 without an installation." },
+];
+
+const sdk: readonly Requirement[] = [
+	{ id: "sdk/failed-post", sentence: "A refused message rejects the one call it belongs to; the process lives on." },
+	{ id: "sdk/requests-settle", sentence: "Every request settles when its connection, its agent or its server dies." },
+	{ id: "sdk/dead-connection-dropped", sentence: "A dead connection is dropped: the next call opens a new one." },
+	{
+		id: "sdk/failed-creation",
+		sentence: "A connection that could not be made leaves agent, client and dispose usable.",
+	},
+	{ id: "sdk/long-prompt", sentence: "A prompt may take longer than any limit of the platform's fetch." },
+	{
+		id: "sdk/recovery",
+		sentence: "A server that was killed under a living client is restarted and the next call works.",
+	},
+	{
+		id: "sdk/recovery-in-prompt",
+		sentence: "A prompt during which the server is killed settles, and no update is lost or doubled.",
+	},
+	{ id: "sdk/agent-crash", sentence: "An agent that crashes fails the prompts it was working on, at once." },
+	{
+		id: "sdk/stream-reconnects",
+		sentence: "The event stream is reopened by itself after an error, at the last cursor.",
+	},
+	{
+		id: "sdk/reply-after-updates",
+		sentence: "A prompt resolves after every update before its reply was delivered and stored.",
+	},
+	{ id: "sdk/abort-and-timeout", sentence: "Everything that waits takes an AbortSignal and a time limit." },
+	{ id: "sdk/cancel", sentence: "A running turn can be cancelled without destroying its session." },
+	{ id: "sdk/health-deadline", sentence: "The wait for health has a limit, can be aborted and can be tried again." },
+	{
+		id: "sdk/wrong-token",
+		sentence: "A wrong token fails at once with token_invalid instead of looking like a slow boot.",
+	},
+	{ id: "sdk/start-is-ready", sentence: "start() resolves when the sandbox is healthy." },
+	{ id: "sdk/runs-everywhere", sentence: "The root entry bundles and runs a prompt in a browser and in workerd." },
+	{ id: "sdk/bun", sentence: "The client and local() work under Bun." },
+	{ id: "sdk/old-start", sentence: "start() without a provider and start({ spawn }) mean a local sandbox." },
+	{ id: "sdk/status-events", sentence: "What recovery does is visible as status events." },
+	{ id: "sdk/error-message", sentence: "An error's message has the title and the detail of its problem document." },
+];
+
+const session: readonly Requirement[] = [
+	{
+		id: "session/id-collision",
+		sentence: "An agent request with the id of a pending prompt loses neither of the two.",
+	},
+	{ id: "session/decision-recorded", sentence: "The decision on a permission request is part of the history." },
+	{
+		id: "session/throwing-listener",
+		sentence: "A listener that throws or rejects harms no other listener and no turn.",
+	},
+	{
+		id: "session/destroy-final",
+		sentence: "A prompt to a destroyed session is refused with session_destroyed until it is resumed.",
+	},
+	{ id: "session/destroy-stale", sentence: "Destroying a session that is not live starts no agent." },
+	{ id: "session/dispose-final", sentence: "After dispose() every call is refused and nothing opens a connection." },
+	{
+		id: "session/dispose-flushes",
+		sentence: "dispose() in the middle of a prompt settles it and stores what was received.",
+	},
+	{ id: "session/id-taken", sentence: "Creating a session with an id in use is refused and harms no record." },
+	{ id: "session/unknown", sentence: "A prompt to an unknown session is refused by its id." },
+	{
+		id: "session/notification-turn",
+		sentence: "The end of a turn that was started by a notification can be observed.",
+	},
+	{
+		id: "session/stream",
+		sentence: "Updates of one prompt can be read with for await; leaving the loop cancels the turn.",
+	},
+	{ id: "session/await-using", sentence: "A client is disposed at the end of its `await using` block." },
+];
+
+const permission: readonly Requirement[] = [
+	{ id: "permission/by-kind", sentence: "A reply selects its option by kind, never by id." },
+	{ id: "permission/no-listener", sentence: "A request that nobody listens to is cancelled, never granted." },
+	{ id: "permission/answered-once", sentence: "A request is answered once; another answer is refused by its id." },
+];
+
+const start: readonly Requirement[] = [
+	{
+		id: "start/undo",
+		sentence: "A start that fails after the sandbox was made destroys it and reports the first error.",
+	},
+	{
+		id: "start/abort",
+		sentence: "A start that is aborted in any phase leaves nothing behind and rejects with the reason.",
+	},
+	{
+		id: "start/dead-server",
+		sentence: "A server that dies while starting fails the start at once with the end of its log.",
+	},
+	{ id: "start/progress", sentence: "The phases of a start are reported while they happen." },
+	{ id: "start/existing-untouched", sentence: "A failed start on an existing sandbox does not destroy it." },
+];
+
+const local: readonly Requirement[] = [
+	{ id: "local/reuse", sentence: "A local sandbox is reused by its id from another process without giving the token." },
+	{
+		id: "local/dies-with-owner",
+		sentence: "A local server ends when its owner is killed, unless it was asked to be detached.",
+	},
+	{ id: "local/ensure-server", sentence: "A local server that died is started again, under the same id." },
+	{ id: "local/loopback", sentence: "A local server listens on loopback only." },
+];
+
+const docker: readonly Requirement[] = [
+	{ id: "docker/no-daemon", sentence: "A missing daemon is an error that names the address that was tried." },
+	{ id: "docker/no-permission", sentence: "A socket without permission is an error that says so." },
+	{ id: "docker/no-image", sentence: "An image that cannot be found is image_not_found with its name." },
+	{ id: "docker/no-node", sentence: "An image without Node is an error that says what is missing." },
+	{ id: "docker/loopback-port", sentence: "The published port is bound to loopback." },
+	{
+		id: "docker/deep-merge",
+		sentence: "createContainerOptions are merged deeply: the port mapping and the labels stay.",
+	},
+	{ id: "docker/honours-host", sentence: "DOCKER_HOST decides which daemon is used." },
+	{ id: "docker/pause-resume", sentence: "A paused or stopped container comes back with its server." },
+	{ id: "docker/ensure-server", sentence: "A server that died in its container is started again." },
+	{ id: "docker/nothing-left", sentence: "destroy() removes the container, also twice." },
+];
+
+/** Everything the tests must cite. */
+export const REQUIREMENTS: readonly Requirement[] = [
+	...wire,
+	...guard,
+	...cors,
+	...agents,
+	...acp,
+	...log,
+	...mock,
+	...cli,
+	...server,
+	...sdk,
+	...session,
+	...permission,
+	...start,
+	...local,
+	...docker,
+];
