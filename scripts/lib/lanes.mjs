@@ -1,0 +1,96 @@
+// The lanes of `npm test`. Each returns what it counted: `{ passed, failed, skipped: [{ name, reason }] }`.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, run } from "./process.mjs";
+
+/** @typedef {{ passed: number, failed: number, skipped: { name: string, reason: string }[] }} Counts */
+/** @typedef {{ env: NodeJS.ProcessEnv, temp: string, filters: string[], say: (text: string) => void, signal: AbortSignal }} Lane */
+
+/** One of vitest's projects. @param {string} project @returns {(lane: Lane) => Promise<Counts>} */
+function vitestLane(project) {
+	return async ({ env, temp, filters, say, signal }) => {
+		const file = join(temp, `${project}-summary.json`);
+		const reporters = ["--reporter=default", `--reporter=${ROOT}/scripts/lib/vitest-summary.mjs`];
+		const { code } = await run("vitest", ["run", "--project", project, "--passWithNoTests", ...reporters, ...filters], {
+			env: { ...env, TEST_SUMMARY_FILE: file },
+			onOutput: say,
+			signal,
+		});
+		if (!existsSync(file)) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: [] };
+		const counts = JSON.parse(readFileSync(file, "utf8"));
+		rmSync(file);
+		return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+	};
+}
+
+/** A program that prints one line per case: `ok <name>`, `not ok <name>` or `ok <name> # SKIP <reason>`. */
+async function casesOf(file, args, { env, say, signal }) {
+	const { code, output } = await run(file, args, { env, onOutput: say, signal });
+	const lines = output.split("\n");
+	const skipped = lines.flatMap((line) => {
+		const match = /^ok (.*) # SKIP (.*)$/.exec(line);
+		return match ? [{ name: match[1], reason: match[2] }] : [];
+	});
+	const passed = lines.filter((line) => line.startsWith("ok ")).length - skipped.length;
+	const failed = lines.filter((line) => line.startsWith("not ok ")).length;
+	return { passed, failed: failed || (code === 0 ? 0 : 1), skipped };
+}
+
+/** Folders of XDG and HOME for programs that keep data, removed afterwards. */
+async function withPrivateHome(lane, work) {
+	const home = mkdtempSync(join(lane.temp, "home-"));
+	try {
+		const env = { ...lane.env, HOME: home, XDG_DATA_HOME: `${home}/data`, XDG_STATE_HOME: `${home}/state` };
+		return await work({ ...lane, env });
+	} finally {
+		rmSync(home, { recursive: true, force: true });
+	}
+}
+
+const builtCases = join(ROOT, "test/lanes/built.mjs");
+
+/** The built bundle and the built client, under the oldest Node they promise to run on. @param {Lane} lane */
+function node20Lane(lane) {
+	const node = join(ROOT, "test/node_modules/node-20/bin/node");
+	if (!existsSync(node)) {
+		return { passed: 0, failed: 0, skipped: [{ name: "node 20", reason: `no Node 20 for ${process.platform}` }] };
+	}
+	return withPrivateHome(lane, (own) => casesOf(node, [builtCases], own));
+}
+
+/** The same cases under Bun. @param {Lane} lane */
+function bunLane(lane) {
+	const bun = join(ROOT, "test/node_modules/.bin/bun");
+	return withPrivateHome(lane, (own) => casesOf(bun, [builtCases], own));
+}
+
+/** Every example, as a user would run it; it passes when it exits with 0. @param {Lane} lane */
+async function examplesLane(lane) {
+	const counts = { passed: 0, failed: 0, skipped: [] };
+	const names = readdirSync(join(ROOT, "examples"), { withFileTypes: true })
+		.filter((entry) => entry.isDirectory() && existsSync(join(ROOT, "examples", entry.name, `${entry.name}.ts`)))
+		.map((entry) => entry.name);
+	for (const name of names) {
+		if (lane.signal.aborted) break;
+		const needsDocker = name === "docker";
+		if (needsDocker && !lane.env.SANDBOX_AGENT_TEST_IMAGE) {
+			counts.skipped.push({ name: `example ${name}`, reason: "no Docker daemon and image for tests" });
+			continue;
+		}
+		const { code, output } = await withPrivateHome(lane, ({ env, signal }) =>
+			run("node", [join(ROOT, "examples", name, `${name}.ts`)], { env, signal }),
+		);
+		counts[code === 0 ? "passed" : "failed"] += 1;
+		lane.say(code === 0 ? `ok example ${name}\n` : `not ok example ${name} (exit ${code})\n${output}`);
+	}
+	return counts;
+}
+
+/** In the order in which they are run; `parallel` ones run beside each other. */
+export const LANES = [
+	{ name: "unit", run: vitestLane("unit") },
+	{ name: "integration", run: vitestLane("integration"), parallel: true, services: true },
+	{ name: "node-20", run: node20Lane, parallel: true },
+	{ name: "bun", run: bunLane, parallel: true },
+	{ name: "examples", run: examplesLane, parallel: true, services: true },
+];
