@@ -1,0 +1,61 @@
+import type { AgentCapabilities, AgentConfigOption, AgentId } from "@sandbox-agent/core/api";
+
+/** The model services whose credentials are looked for. */
+export type CredentialProvider = "anthropic" | "openai";
+
+/** Agent that is part of this program. */
+export interface BuiltinSource {
+	readonly kind: "builtin";
+}
+
+/** Agent that is installed from an npm package whose version and integrity stand in the lock file. */
+export interface NpmSource {
+	readonly kind: "npm";
+	/** Name of the package; its entry in the lock file has the same name. */
+	readonly package: string;
+	/** What is run inside the installed tree. */
+	readonly program: NpmProgram;
+	/** Arguments that make the program speak ACP. */
+	readonly args: readonly string[];
+	/** How an installed tree proves that it works. */
+	readonly verify: "initialize" | "version";
+}
+
+/** A JavaScript file run by our own Node, or a native executable; paths are relative to `node_modules`. */
+export type NpmProgram =
+	| { readonly kind: "script"; readonly path: string }
+	| { readonly kind: "native"; readonly paths: (platform: PlatformKey) => readonly string[] };
+
+/** What native packages are named after. */
+export interface PlatformKey {
+	readonly os: NodeJS.Platform;
+	readonly arch: NodeJS.Architecture;
+	readonly musl: boolean;
+}
+
+/** Agent that this build knows but cannot install: it is used when its launcher is there. */
+export interface LauncherOnlySource {
+	readonly kind: "launcher-only";
+	/** Why, and what to do instead; part of the error. */
+	readonly reason: string;
+}
+
+/** Everything this build knows about one agent. Pure data; adding an agent is adding a file like this. */
+export interface AgentDefinition {
+	readonly id: AgentId;
+	/** Name for people. */
+	readonly title: string;
+	/** What it can do, as far as that is known without asking it. */
+	readonly capabilities: AgentCapabilities;
+	/** The model services of which one must have a credential; empty: none is needed as far as we can tell. */
+	readonly credentials: readonly CredentialProvider[];
+	/** Names of ACP launchers on PATH that stand for this agent, first match wins. */
+	readonly pathLaunchers: readonly string[];
+	/** What clients show until the agent itself has told its options. */
+	readonly configOptions: readonly AgentConfigOption[];
+	readonly source: AgentSource;
+	/** Variables set for the agent at launch, computed from the server's environment; those already set there win. */
+	readonly launchEnvironment?: ((environment: NodeJS.ProcessEnv) => Readonly<Record<string, string>>) | undefined;
+}
+
+export type AgentSource = BuiltinSource | NpmSource | LauncherOnlySource;
