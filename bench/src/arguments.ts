@@ -1,0 +1,60 @@
+import { parseArgs } from "node:util";
+import type { Workload } from "./workloads/workload.ts";
+
+export interface BenchArguments {
+	help: boolean;
+	json: boolean;
+	/** Undefined: each workload's own number. */
+	rounds: number | undefined;
+	/** Names of the contestants that take part; undefined: all that are found. */
+	only: readonly string[] | undefined;
+	workloads: readonly Workload[];
+}
+
+/**
+ * Reads the command line.
+ *
+ * @throws Error with a sentence for the person who typed it.
+ */
+export function parseArguments(argv: readonly string[], known: readonly Workload[]): BenchArguments {
+	const { values, positionals } = parseArgs({
+		args: [...argv].filter((argument) => argument !== "--"),
+		allowPositionals: true,
+		options: {
+			help: { type: "boolean", short: "h", default: false },
+			json: { type: "boolean", default: false },
+			rounds: { type: "string" },
+			only: { type: "string" },
+		},
+	});
+	const unknown = positionals.filter((name) => known.every((workload) => workload.name !== name));
+	if (unknown.length > 0) {
+		const names = known.map((workload) => workload.name).join(", ");
+		throw new Error(`unknown workload ${JSON.stringify(unknown[0])}: choose from ${names}`);
+	}
+	return {
+		help: values.help,
+		json: values.json,
+		rounds: values.rounds === undefined ? undefined : parseRounds(values.rounds),
+		only: values.only?.split(","),
+		workloads: positionals.length === 0 ? known : known.filter((workload) => positionals.includes(workload.name)),
+	};
+}
+
+function parseRounds(text: string): number {
+	const rounds = Number(text);
+	if (Number.isInteger(rounds) && rounds >= 1) return rounds;
+	throw new Error(`--rounds must be a whole number from 1, got ${JSON.stringify(text)}`);
+}
+
+/** The text of `--help`. */
+export function usage(known: readonly Workload[]): string {
+	const width = Math.max(...known.map((workload) => workload.name.length));
+	return [
+		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--json]",
+		"",
+		"Measures the built runtime next to the published original and a bare Node bridge (limit).",
+		"",
+		...known.map((workload) => `  ${workload.name.padEnd(width)}  ${workload.title}`),
+	].join("\n");
+}

@@ -1,0 +1,93 @@
+import type { WorkloadResult } from "../runner.ts";
+import type { ContestantName } from "../server/contestants.ts";
+import { describeTarget, isReached, type Metric } from "./metric.ts";
+import { ratio, type Summary, summarize } from "./statistics.ts";
+import { type Cell, formatNumber, formatTable, paint } from "./table.ts";
+
+const MINUS = "–";
+
+/** One figure of one workload, put together from all rounds. */
+export interface MetricReport {
+	metric: Metric;
+	contestants: Map<ContestantName, Summary>;
+	/** Median of ours to median of the original. */
+	ratio: number | undefined;
+	/** Undefined without a target, or when a figure is missing. */
+	reached: boolean | undefined;
+}
+
+/** Puts the rounds of a workload together. */
+export function reportMetrics(result: WorkloadResult): MetricReport[] {
+	return result.workload.metrics.map((metric) => {
+		const contestants = new Map(
+			result.workload.contestants.map((name) => [name, summarize(result.values.get(name)?.get(metric.key) ?? [])]),
+		);
+		const ours = contestants.get("ours")?.median;
+		const toOriginal = ratio(ours, contestants.get("original")?.median);
+		const reached = metric.target && isReached(metric.target, ours, toOriginal);
+		return { metric, contestants, ratio: toOriginal, reached };
+	});
+}
+
+/** The block of one workload as it is printed. */
+export function formatWorkload(result: WorkloadResult, colour: boolean): string {
+	const { workload, rounds, failures } = result;
+	const columns = (["ours", "original", "limit"] as const).filter((name) => workload.contestants.includes(name));
+	const heads = [...columns, "ours/original", "target"];
+	const rows: Cell[][] = [["", ...heads].map((text) => ({ text, style: "dim" as const }))];
+	for (const report of reportMetrics(result)) {
+		const { metric } = report;
+		rows.push([
+			{ text: `  ${metric.label}` },
+			...columns.map((name) => figureCell(report.contestants.get(name), metric, name === "ours")),
+			{ text: report.ratio === undefined ? MINUS : `${formatNumber(report.ratio)} ×` },
+			targetCell(report),
+		]);
+	}
+	const title = `${paint({ text: workload.name, style: "bold" }, colour)}  ${workload.title}`;
+	const notes = collectFailures(failures, rounds).map((text) => paint({ text: `  ${text}`, style: "yellow" }, colour));
+	return [title, formatTable(rows, colour), ...notes].join("\n");
+}
+
+function figureCell(summary: Summary | undefined, metric: Metric, strong: boolean): Cell {
+	if (summary?.median === undefined) return { text: "no result", style: "yellow" };
+	const spread = summary.spread === undefined ? "" : ` ±${Math.round(summary.spread * 100)}%`;
+	const unit = metric.unit === "/s" ? "/s" : metric.unit === "" ? "" : ` ${metric.unit}`;
+	return { text: `${formatNumber(summary.median)}${unit}${spread}`, style: strong ? "bold" : undefined };
+}
+
+function targetCell({ metric, reached }: MetricReport): Cell {
+	if (metric.target === undefined) return { text: "" };
+	const text = describeTarget(metric.target, metric.unit);
+	if (reached === undefined) return { text: `${text}  ?`, style: "dim" };
+	return reached ? { text: `${text}  ✓`, style: "green" } : { text: `${text}  ✗`, style: "red" };
+}
+
+/** Failures with the same reason in one line. */
+function collectFailures(failures: WorkloadResult["failures"], rounds: number): string[] {
+	const groups = new Map<string, number>();
+	for (const { contestant, reason } of failures) {
+		const text = `${contestant}: ${reason.trim()}`;
+		groups.set(text, (groups.get(text) ?? 0) + 1);
+	}
+	return [...groups].map(([text, count]) => `${text} (${count} of ${rounds} rounds)`);
+}
+
+/** The whole run as plain data for `--json`. */
+export function toJson(results: readonly WorkloadResult[]): object[] {
+	return results.map((result) => ({
+		name: result.workload.name,
+		title: result.workload.title,
+		rounds: result.rounds,
+		metrics: reportMetrics(result).map(({ metric, contestants, ratio: toOriginal, reached }) => ({
+			key: metric.key,
+			label: metric.label,
+			unit: metric.unit,
+			contestants: Object.fromEntries(contestants),
+			ratio: toOriginal ?? null,
+			target: metric.target ?? null,
+			reached: reached ?? null,
+		})),
+		failures: result.failures,
+	}));
+}

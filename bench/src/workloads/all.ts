@@ -1,0 +1,23 @@
+import { close } from "./close.ts";
+import { connections } from "./connections.ts";
+import { firstPrompt } from "./first-prompt.ts";
+import { flood } from "./flood.ts";
+import { health } from "./health.ts";
+import { latency } from "./latency.ts";
+import { prompt } from "./prompt.ts";
+import { slowReader } from "./slow-reader.ts";
+import { start } from "./start.ts";
+import type { Workload } from "./workload.ts";
+
+/** Every workload, in the order in which they run. */
+export const WORKLOADS: readonly Workload[] = [
+	start,
+	health,
+	prompt,
+	latency,
+	flood,
+	slowReader,
+	connections,
+	close,
+	firstPrompt,
+];
