@@ -1,7 +1,7 @@
 /** Names of the marks that every sandbox of ours carries, so that a sweep finds it and knows whose it is. */
 export const LABELS = {
 	/** Always `true`. */
-	managed: "sandbox-agent.managed",
+	managed: "sandbox-agent",
 	/** The key of its creation: unique per sandbox, and the same when a creation is repeated. */
 	key: "sandbox-agent.key",
 	/** Epoch milliseconds of its creation, by the clock of the program that made it. */

@@ -1,0 +1,255 @@
+/**
+ * Sandboxes on this machine: the server runs as a child process, with this user's files and rights. Nothing is
+ * isolated; it is meant for development, tests, and machines that are sandboxes themselves.
+ */
+
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import {
+	type CreateRequest,
+	defineProvider,
+	type LaunchedServer,
+	type LaunchRequest,
+	type ProviderSpec,
+	type SandboxHandle,
+	type SandboxListing,
+	type SandboxProvider,
+	type SandboxStatus,
+	sandboxDestroyed,
+} from "@sandbox-agent/core/provider";
+import { execOnHost, spawnOnHost, uploadToHost } from "./local/host-machine.ts";
+import { isProcessAlive } from "./local/process-identity.ts";
+import {
+	createPrivateDirectory,
+	type LocalRecord,
+	listRecords,
+	readRecord,
+	readToken,
+	removeDirectory,
+	removeRecord,
+	sweepRecords,
+	writeRecord,
+} from "./local/record.ts";
+import { resolveServerCommand } from "./local/server-command.ts";
+import { type LocalLog, type ServerProcess, startServerProcess, stopServerProcess } from "./local/server-process.ts";
+
+const NAME = "local";
+const DEFAULT_HOST = "127.0.0.1";
+/** Addresses that mean every interface; the server is reached on loopback then. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::", "[::]"]);
+
+/** Options of {@link local}. */
+export interface LocalProviderOptions {
+	/** Address the server binds. @default "127.0.0.1" */
+	host?: string | undefined;
+	/** Port the server listens on. @default one the system chooses */
+	port?: number | undefined;
+	/** Token the server asks for. @default 192 random bits */
+	token?: string | undefined;
+	/**
+	 * The server's program: an executable, or a JavaScript file that is run under Node 20 or newer.
+	 * @default `SANDBOX_AGENT_BIN`, else the runtime that comes with the SDK
+	 */
+	binaryPath?: string | undefined;
+	/**
+	 * Where the server's log goes. `inherit`: to this program's standard error; `pipe`: to `server.log` in the sandbox's
+	 * private directory; `silent`: there too, without a line per request. @default "inherit"
+	 */
+	log?: LocalLog | undefined;
+	/** Variables of the server and its agents, over this program's own. Not stored: a restart needs the same ones. */
+	env?: Record<string, string> | undefined;
+	/** Let the server outlive this program. @default false: it ends with its owner, however that dies */
+	detached?: boolean | undefined;
+}
+
+/**
+ * A provider whose sandbox is this machine. The sandbox id is `local/127.0.0.1:<port>`: with it, another program of the
+ * same user continues with the same server, or starts it again on the same port with the same token.
+ *
+ * @throws platform_unsupported on Windows, at the first operation
+ */
+export function local(options: LocalProviderOptions = {}): SandboxProvider {
+	const spec: ProviderSpec = {
+		name: NAME,
+		host: options.host ?? DEFAULT_HOST,
+		token: options.token,
+		env: () => options.env ?? {},
+		capabilities: { pause: "none", idempotentCreate: "none", extraPorts: "any" },
+		create: (request) => create(options, request),
+		connect: (id) => connect(options, id),
+		status,
+		destroy,
+		list,
+		readToken: async (id) => options.token ?? (await tokenOf(await readRecord(id))),
+	};
+	return defineProvider(spec);
+}
+
+async function create(options: LocalProviderOptions, request: CreateRequest): Promise<SandboxHandle> {
+	requirePlatform();
+	await sweepRecords();
+	const directory = await createPrivateDirectory(request.token);
+	try {
+		const server = await start(options, request, directory, options.host ?? DEFAULT_HOST, options.port ?? 0);
+		const record = recordOf(options, server, directory, options.host ?? DEFAULT_HOST);
+		const id = idOf(record.bindHost, record.port);
+		try {
+			await writeRecord(id, record);
+		} catch (error) {
+			await stopServerProcess(server);
+			throw error;
+		}
+		return new LocalSandbox(id, options, { token: request.token, started: true, exited: server.exited });
+	} catch (error) {
+		await removeDirectory(directory);
+		throw error;
+	}
+}
+
+async function connect(options: LocalProviderOptions, id: string): Promise<SandboxHandle> {
+	requirePlatform();
+	const record = await readRecord(id);
+	// With a token of the caller's own, the address alone is enough: the server may be started by other means.
+	if (!record && options.token === undefined) throw sandboxDestroyed(NAME, id);
+	return new LocalSandbox(id, options);
+}
+
+async function status(id: string): Promise<SandboxStatus> {
+	const record = await readRecord(id);
+	if (!record) return "gone";
+	return isProcessAlive(record) ? "running" : "stopped";
+}
+
+async function destroy(id: string): Promise<void> {
+	const record = await readRecord(id);
+	if (!record) return;
+	await stopServerProcess(record);
+	await removeRecord(id, record);
+}
+
+async function* list(): AsyncGenerator<SandboxListing> {
+	for (const record of await listRecords()) {
+		const state = isProcessAlive(record) ? "running" : "stopped";
+		yield { id: idOf(record.bindHost, record.port), labels: {}, status: state };
+	}
+}
+
+class LocalSandbox implements SandboxHandle {
+	readonly id: string;
+	readonly exec = execOnHost;
+	readonly spawn = spawnOnHost;
+	readonly upload = uploadToHost;
+	readonly #options: LocalProviderOptions;
+	#launched: LaunchedServer | undefined;
+
+	constructor(id: string, options: LocalProviderOptions, launched?: LaunchedServer) {
+		this.id = id;
+		this.#options = options;
+		this.#launched = launched;
+	}
+
+	async endpoint(): Promise<{ url: string }> {
+		return { url: `http://${this.id}` };
+	}
+
+	/** Leaves a living server alone; a dead one is started again where it was: same port, token and state. */
+	async launch(request: LaunchRequest): Promise<LaunchedServer> {
+		const launched = this.#launched;
+		this.#launched = undefined;
+		if (launched) return launched;
+		const record = await readRecord(this.id);
+		if (!record) return await this.#foreign();
+		const token = await tokenOf(record);
+		if (token === undefined) throw sandboxDestroyed(NAME, this.id);
+		if (isProcessAlive(record)) return { token, started: false };
+		requireVariables(record, request.env);
+		try {
+			const server = await start(this.#options, request, record.directory, record.bindHost, record.port);
+			await writeRecord(this.id, recordOf(this.#options, server, record.directory, record.bindHost));
+			return { token, started: true, exited: server.exited };
+		} catch (error) {
+			// Another program may have started it at the same moment; the port lets only one of them live.
+			const current = await readRecord(this.id);
+			if (current && isProcessAlive(current)) return { token, started: false };
+			throw error;
+		}
+	}
+
+	async #foreign(): Promise<LaunchedServer> {
+		if (this.#options.token === undefined) throw sandboxDestroyed(NAME, this.id);
+		return { token: this.#options.token, started: false };
+	}
+}
+
+async function start(
+	options: LocalProviderOptions,
+	request: LaunchRequest,
+	directory: string,
+	host: string,
+	port: number,
+): Promise<ServerProcess> {
+	const log = options.log ?? "inherit";
+	const environment: NodeJS.ProcessEnv = { ...process.env, ...request.env };
+	// The token travels as a file; a variable would be visible to everything the server starts.
+	delete environment.SANDBOX_AGENT_TOKEN;
+	if (log !== "pipe") environment.SANDBOX_AGENT_LOG_HTTP ??= "0";
+	const command = await resolveServerCommand({
+		binaryPath: options.binaryPath,
+		runtime: request.runtime,
+		environment: process.env,
+	});
+	return await startServerProcess({
+		command,
+		directory,
+		host,
+		port,
+		environment,
+		log,
+		detached: options.detached ?? false,
+		signal: request.signal,
+	});
+}
+
+function recordOf(
+	options: LocalProviderOptions,
+	server: ServerProcess,
+	directory: string,
+	bindHost: string,
+): LocalRecord {
+	return {
+		bindHost,
+		port: server.port,
+		pid: server.pid,
+		startTime: server.startTime,
+		directory,
+		variables: Object.keys(options.env ?? {}),
+		detached: options.detached ?? false,
+	};
+}
+
+function idOf(bindHost: string, port: number): string {
+	if (ANY_ADDRESS.has(bindHost)) return `${DEFAULT_HOST}:${port}`;
+	const host = bindHost.includes(":") && !bindHost.startsWith("[") ? `[${bindHost}]` : bindHost;
+	return `${host}:${port}`;
+}
+
+async function tokenOf(record: LocalRecord | undefined): Promise<string | undefined> {
+	return record ? await readToken(record) : undefined;
+}
+
+/** Keys are not stored, so a restart without them would give a server whose agents cannot sign in. */
+function requireVariables(record: LocalRecord, env: Readonly<Record<string, string>>): void {
+	const missing = record.variables.filter((name) => env[name] === undefined && process.env[name] === undefined);
+	if (missing.length === 0) return;
+	throw new SandboxAgentError(
+		"credentials_missing",
+		`[${NAME}] the server was started with ${missing.join(", ")}, which this program does not have`,
+		{ hint: "pass them as `env` or set them in the environment", details: { variables: missing } },
+	);
+}
+
+function requirePlatform(): void {
+	if (process.platform !== "win32") return;
+	throw new SandboxAgentError("platform_unsupported", `[${NAME}] the server does not run on Windows`, {
+		hint: "use docker() or a remote provider, or run this program in WSL",
+	});
+}
