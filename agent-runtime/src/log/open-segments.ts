@@ -1,0 +1,173 @@
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { isSameBoot } from "./boot-mark.ts";
+import { crc32 } from "./checksum.ts";
+import { MAX_UNSYNCED_RECORDS, READ_CHUNK_BYTES } from "./defaults.ts";
+import type { LogFileSystem } from "./file-system.ts";
+import type { ControlNote, Counters } from "./frame.ts";
+import { FrameScanner } from "./frame-scanner.ts";
+import { Segment } from "./segment.ts";
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from "./segment-header.ts";
+
+const SEGMENT_NAME = /^(\d{10})\.log$/;
+
+/** What a directory holds of a log. */
+export interface OpenedSegments {
+	epoch: string;
+	/** Oldest first, at least one. The last one is cut behind its last intact frame and held for writing. */
+	segments: Segment[];
+	/** Where the next record stands. Beyond the last retained one when the end of the log may have been lost. */
+	counters: Counters;
+	/** Set when the last segment can be read but not written to. */
+	failure: unknown;
+}
+
+export function segmentName(sequence: number): string {
+	return `${String(sequence).padStart(10, "0")}.log`;
+}
+
+/** Start value of all frame checksums of a log. */
+export function seedOfEpoch(epoch: string): number {
+	return crc32(new TextEncoder().encode(epoch), 0);
+}
+
+/**
+ * Finds the segments of a log. Old segments are known by their headers alone; only the last one is read through.
+ * Returns undefined when there is nothing to continue. Throws errors of the file system.
+ */
+export function openSegments(options: {
+	fileSystem: LogFileSystem;
+	directory: string;
+	boot: string;
+	onError: (error: unknown) => void;
+}): OpenedSegments | undefined {
+	const { fileSystem, directory, onError } = options;
+	const sequences = fileSystem
+		.list(directory)
+		.map((name) => SEGMENT_NAME.exec(name)?.[1])
+		.filter((digits) => digits !== undefined)
+		.map(Number)
+		.sort((one, other) => one - other);
+	const found: { segment: Segment; header: SegmentHeader }[] = [];
+	let hasLostEnd = false;
+	for (const sequence of sequences) {
+		const path = join(directory, segmentName(sequence));
+		const opened = openSegment(fileSystem, path, sequence, onError);
+		if ("segment" in opened) {
+			found.push(opened);
+			hasLostEnd = false;
+			continue;
+		}
+		// A file without a header is one whose creation was interrupted, or that is damaged: what it held is announced
+		// as a gap.
+		fileSystem.remove(path);
+		hasLostEnd ||= opened.fileBytes > 0;
+	}
+	const last = found.at(-1);
+	if (last === undefined) return undefined;
+	const epoch = last.header.epoch;
+	const segments = found.filter(({ header }) => header.epoch === epoch).map(({ segment }) => segment);
+	return { epoch, segments, ...recoverLast(last.segment, last.header, options.boot, hasLostEnd) };
+}
+
+function openSegment(
+	fileSystem: LogFileSystem,
+	path: string,
+	sequence: number,
+	onError: (error: unknown) => void,
+): { segment: Segment; header: SegmentHeader } | { fileBytes: number } {
+	const file = fileSystem.open(path, "read");
+	try {
+		const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+		const filled = fileSystem.readSync(file, bytes, 0);
+		const header = decodeSegmentHeader(bytes.subarray(0, filled));
+		const fileBytes = fileSystem.size(file);
+		if (header === undefined) return { fileBytes };
+		const { nextId, nextPosition } = header.counters;
+		const segment = new Segment({
+			fileSystem,
+			sequence,
+			path,
+			firstId: nextId,
+			firstPosition: nextPosition,
+			size: fileBytes,
+			onError,
+		});
+		return { segment, header };
+	} finally {
+		fileSystem.close(file);
+	}
+}
+
+function recoverLast(
+	segment: Segment,
+	header: SegmentHeader,
+	boot: string,
+	hasLostEnd: boolean,
+): Pick<OpenedSegments, "counters" | "failure"> {
+	segment.hold();
+	let failure: unknown;
+	try {
+		segment.openForWriting();
+	} catch (error) {
+		failure = error;
+		segment.release();
+	}
+	const counters = { ...header.counters };
+	let note: ControlNote = { state: "opened", boot: header.boot };
+	let lastBoot = header.boot;
+	const fileBytes = segment.size;
+	const scanner = new FrameScanner(SEGMENT_HEADER_BYTES, fileBytes, seedOfEpoch(header.epoch));
+	for (const chunk of scanBlocking(segment, scanner)) {
+		const { frame } = scanner;
+		segment.index.note(scanner.frameStart, frame);
+		counters.nextId = frame.firstId + (frame.kind === "client" ? 0 : frame.count);
+		counters.nextPosition = frame.firstPosition + frame.count;
+		if (frame.kind === "control") {
+			note = JSON.parse(chunk.toString("utf8", frame.bodyStart, frame.bodyEnd)) as ControlNote; // Ours: checksummed.
+			if (note.state === "opened") lastBoot = note.boot;
+		} else note = { state: "opened", boot: lastBoot };
+	}
+	segment.size = scanner.validEnd;
+	if (failure === undefined && segment.size < fileBytes) {
+		try {
+			segment.truncate();
+		} catch (error) {
+			failure = error;
+		}
+	}
+	const closed = note.state === "closed" && !scanner.damaged;
+	skipLostIds(counters, scanner, hasLostEnd || segment.size < fileBytes, closed || isSameBoot(lastBoot, boot));
+	return { counters, failure };
+}
+
+/**
+ * Moves the counters past every id that may have been shown before the end of the log was lost. A frame that was cut
+ * says itself how far it went; otherwise, after another boot or with an unreadable end, up to
+ * {@link MAX_UNSYNCED_RECORDS} records may have been in memory only.
+ */
+function skipLostIds(counters: Counters, scanner: FrameScanner, isCut: boolean, isTrusted: boolean): void {
+	let ids = isTrusted && !isCut ? 0 : MAX_UNSYNCED_RECORDS;
+	const claimed = scanner.tornNextId - counters.nextId;
+	if (isTrusted && isCut && claimed > 0 && claimed <= MAX_UNSYNCED_RECORDS) ids = claimed;
+	counters.nextId += ids;
+	counters.nextPosition += ids;
+}
+
+/** Drives a scanner with blocking reads: yields for every frame the chunk in which `scanner.frame` stands. */
+export function* scanBlocking(segment: Segment, scanner: FrameScanner): Generator<Buffer> {
+	let chunk: Buffer = Buffer.alloc(0);
+	let chunkStart = scanner.offset;
+	for (;;) {
+		const step = scanner.next(chunk, chunkStart);
+		if (step === "end") return;
+		if (step === "frame") {
+			yield chunk;
+			continue;
+		}
+		chunkStart = scanner.offset;
+		const length = Math.min(Math.max(scanner.needBytes, READ_CHUNK_BYTES), scanner.end - chunkStart);
+		chunk = segment.readBlocking(chunkStart, length);
+		if (chunk.byteLength < scanner.needBytes) scanner.end = chunkStart + chunk.byteLength;
+	}
+}
