@@ -4,7 +4,8 @@
 // It reads one JSON-RPC message per line and answers:
 //   initialize, authenticate, session/new           as the protocol asks
 //   session/prompt   {updates?: n}                  n text chunks (3 without the member), then end_turn
-//   bench/flood      {count, bytes}                 count notifications, each a line of `bytes` bytes, then a result
+//   bench/flood      {count, bytes, linesPerWrite?} count notifications, each a line of `bytes` bytes, then a result;
+//                                                   one write(2) per line, as real agents do, without the third member
 //   bench/stamp      {count, intervalMicros}        count notifications that carry the monotonic clock in "at", then a result
 // Anything else gets an empty result; notifications are ignored. End of input ends it.
 #include <errno.h>
@@ -102,19 +103,23 @@ static void prompt(struct slice id, struct slice params) {
 	reply(id, "{\"stopReason\":\"end_turn\"}");
 }
 
-/** One write per line, as real agents do. */
 static void flood(struct slice id, struct slice params) {
 	const long count = number(params, "count", 1000);
+	const long lines_per_write = number(params, "linesPerWrite", 1);
 	size_t bytes = (size_t)number(params, "bytes", 200);
 	const size_t head = strlen(UPDATE_HEAD), tail = strlen(UPDATE_TAIL);
 	if (bytes < head + tail) bytes = head + tail;
-	char *line = malloc(bytes);
-	if (line == NULL) _exit(1);
-	memset(line, 'x', bytes);
-	memcpy(line, UPDATE_HEAD, head);
-	memcpy(line + bytes - tail, UPDATE_TAIL, tail);
-	for (long index = 0; index < count; index++) write_all(line, bytes);
-	free(line);
+	char *lines = malloc(bytes * (size_t)lines_per_write);
+	if (lines == NULL) _exit(1);
+	for (long index = 0; index < lines_per_write; index++) {
+		char *line = lines + bytes * (size_t)index;
+		memset(line, 'x', bytes);
+		memcpy(line, UPDATE_HEAD, head);
+		memcpy(line + bytes - tail, UPDATE_TAIL, tail);
+	}
+	for (long left = count; left > 0; left -= lines_per_write)
+		write_all(lines, bytes * (size_t)(left < lines_per_write ? left : lines_per_write));
+	free(lines);
 	reply(id, "{}");
 }
 

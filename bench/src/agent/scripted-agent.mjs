@@ -5,7 +5,10 @@ import { writeSync } from "node:fs";
 const TEXT = "A sentence of the answer. ";
 
 function writeLine(text) {
-	const bytes = Buffer.from(`${text}\n`);
+	write(Buffer.from(`${text}\n`));
+}
+
+function write(bytes) {
 	for (let offset = 0; offset < bytes.length; ) {
 		try {
 			offset += writeSync(1, bytes, offset);
@@ -34,9 +37,12 @@ const methods = {
 		for (let index = 0; index < updates; index++) writeLine(update(TEXT));
 		return { stopReason: "end_turn" };
 	},
-	"bench/flood": ({ count, bytes }) => {
-		const line = update("x".repeat(Math.max(0, bytes - 1 - update("").length)));
-		for (let index = 0; index < count; index++) writeLine(line);
+	"bench/flood": ({ count, bytes, linesPerWrite = 1 }) => {
+		const line = `${update("x".repeat(Math.max(0, bytes - 1 - update("").length)))}\n`;
+		const lines = Buffer.from(line.repeat(linesPerWrite));
+		for (let left = count; left > 0; left -= linesPerWrite) {
+			write(left < linesPerWrite ? lines.subarray(0, left * line.length) : lines);
+		}
 		return {};
 	},
 	"bench/stamp": ({ count, intervalMicros }) => {

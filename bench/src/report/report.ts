@@ -32,7 +32,7 @@ export function reportMetrics(result: WorkloadResult): MetricReport[] {
 /** The block of one workload as it is printed. */
 export function formatWorkload(result: WorkloadResult, colour: boolean): string {
 	const { workload, rounds, failures } = result;
-	const columns = (["ours", "original", "limit"] as const).filter((name) => workload.contestants.includes(name));
+	const columns = workload.contestants.filter((name) => result.values.has(name));
 	const heads = [...columns, "ours/original", "target"];
 	const rows: Cell[][] = [["", ...heads].map((text) => ({ text, style: "dim" as const }))];
 	for (const report of reportMetrics(result)) {

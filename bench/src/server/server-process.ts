@@ -109,13 +109,15 @@ async function untilHealthy(port: number, signal: AbortSignal, check: () => void
 	for (;;) {
 		signal.throwIfAborted();
 		check();
+		let connection: HttpConnection | undefined;
 		try {
-			const connection = await HttpConnection.open(port, BENCH_TOKEN);
+			connection = await HttpConnection.open(port, BENCH_TOKEN);
 			const answer = await connection.request("GET", "/v1/health", { signal });
-			connection.close();
 			if (answer.status === 200) return;
 		} catch {
 			// Nobody listens yet; `check` and the signal end the loop.
+		} finally {
+			connection?.close();
 		}
 		await delay(RETRY_MS);
 	}

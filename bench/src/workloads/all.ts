@@ -1,7 +1,7 @@
 import { close } from "./close.ts";
 import { connections } from "./connections.ts";
 import { firstPrompt } from "./first-prompt.ts";
-import { flood } from "./flood.ts";
+import { flood, floodBlocks } from "./flood.ts";
 import { health } from "./health.ts";
 import { latency } from "./latency.ts";
 import { prompt } from "./prompt.ts";
@@ -16,6 +16,7 @@ export const WORKLOADS: readonly Workload[] = [
 	prompt,
 	latency,
 	flood,
+	floodBlocks,
 	slowReader,
 	connections,
 	close,
