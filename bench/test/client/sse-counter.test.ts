@@ -32,8 +32,8 @@ describe("SseCounter", () => {
 
 	it("adds up announced gaps, without what the reader had already", () => {
 		const gap = 'event: gap\nid: 5\ndata: {"from":1,"to":5}\n\n';
-		const counter = feed(new SseCounter(), event(1) + gap + event(6));
-		expect(counter).toMatchObject({ events: 2, announced: 4, lastId: 6 });
+		const counter = feed(new SseCounter(), event(1) + gap + event(5) + event(6));
+		expect(counter).toMatchObject({ events: 2, announced: 4, repeated: 1, lastId: 6 });
 	});
 
 	it("hands out the data of counted events when asked to", () => {
