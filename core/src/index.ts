@@ -1,3 +1,37 @@
 // Each line is public API: what stands here must be kept.
-export * from "./api/index.ts";
-export * from "./errors/index.ts";
+export {
+	AGENT_IDS,
+	type AcpEnvelope,
+	type AcpServerInfo,
+	type AcpServerListResponse,
+	type AgentCapabilities,
+	type AgentConfigOption,
+	type AgentId,
+	type AgentInfo,
+	type AgentInstallRequest,
+	type AgentInstallResponse,
+	type AgentListResponse,
+	API_GENERATION,
+	HEADERS,
+	type HealthResponse,
+	isAgentId,
+	ROUTES,
+	type RouteName,
+	type Routes,
+	VERSION,
+} from "./api/index.ts";
+export {
+	ERROR_CODES,
+	type ErrorCode,
+	type ErrorDetails,
+	fromProblem,
+	isErrorCode,
+	isProblem,
+	PROBLEM_CONTENT_TYPE,
+	PROBLEM_TYPE_PREFIX,
+	type ProblemDetails,
+	SandboxAgentError,
+	type SandboxAgentErrorCode,
+	type SandboxAgentErrorOptions,
+	toProblem,
+} from "./errors/index.ts";

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type AgentId, isAgentId } from "@sandbox-agent/core/api";
+
+/** What is kept about a connection beside its log and its requests. */
+export interface ConnectionRecord {
+	readonly serverId: string;
+	readonly agent: AgentId;
+	readonly createdAtMs: number;
+	/** Generation of the last agent process that was started. */
+	readonly generation: number;
+}
+
+/** Where one connection keeps what must survive this process. Every path is `undefined` when nothing can be kept. */
+export interface ConnectionDirectory {
+	readonly path: string | undefined;
+	readonly logPath: string | undefined;
+	readonly journalPath: string | undefined;
+}
+
+const RECORD_FILE = "connection.json";
+const NOWHERE: ConnectionDirectory = { path: undefined, logPath: undefined, journalPath: undefined };
+
+/**
+ * The connections of one server on disk: a folder each, with `connection.json`, the event log and the request journal.
+ * Folder names are random, because an id may be any text and is free again after a DELETE.
+ */
+export class ConnectionStore {
+	readonly #root: string | undefined;
+	readonly #archive: string | undefined;
+	readonly #onError: (error: unknown) => void;
+
+	/** @param stateDirectory `undefined`: nothing is kept. */
+	constructor(stateDirectory: string | undefined, onError: (error: unknown) => void) {
+		this.#root = stateDirectory && join(stateDirectory, "connections");
+		this.#archive = stateDirectory && join(stateDirectory, "archive");
+		this.#onError = onError;
+	}
+
+	/** Where closed connections lie until retention removes them. */
+	get archivePath(): string | undefined {
+		return this.#archive;
+	}
+
+	/** Makes the folder of a new connection. A disk that refuses costs durability, not the connection. */
+	create(record: ConnectionRecord): ConnectionDirectory {
+		if (this.#root === undefined) return NOWHERE;
+		const path = join(this.#root, randomUUID());
+		try {
+			mkdirSync(path, { recursive: true, mode: 0o700 });
+			const directory = directoryAt(path);
+			this.#write(path, record);
+			return directory;
+		} catch (error) {
+			this.#onError(error);
+			return NOWHERE;
+		}
+	}
+
+	save(directory: ConnectionDirectory, record: ConnectionRecord): void {
+		if (directory.path === undefined) return;
+		try {
+			this.#write(directory.path, record);
+		} catch (error) {
+			this.#onError(error);
+		}
+	}
+
+	/** The connections an earlier server with this state directory had. */
+	list(): { directory: ConnectionDirectory; record: ConnectionRecord }[] {
+		if (this.#root === undefined) return [];
+		const found: { directory: ConnectionDirectory; record: ConnectionRecord }[] = [];
+		for (const name of this.#names(this.#root)) {
+			const path = join(this.#root, name);
+			const record = this.#read(path);
+			if (record) found.push({ directory: directoryAt(path), record });
+		}
+		return found;
+	}
+
+	/** Puts the folder of a closed connection where retention looks for it. */
+	archive(directory: ConnectionDirectory): void {
+		if (directory.path === undefined || this.#archive === undefined) return;
+		try {
+			mkdirSync(this.#archive, { recursive: true, mode: 0o700 });
+			renameSync(directory.path, join(this.#archive, randomUUID()));
+		} catch (error) {
+			this.#onError(error);
+		}
+	}
+
+	#write(path: string, record: ConnectionRecord): void {
+		const file = join(path, RECORD_FILE);
+		writeFileSync(`${file}.next`, JSON.stringify(record), { mode: 0o600 });
+		renameSync(`${file}.next`, file);
+	}
+
+	#names(root: string): string[] {
+		try {
+			return readdirSync(root);
+		} catch (error) {
+			if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) this.#onError(error);
+			return [];
+		}
+	}
+
+	#read(path: string): ConnectionRecord | undefined {
+		try {
+			const value: Partial<ConnectionRecord> = JSON.parse(readFileSync(join(path, RECORD_FILE), "utf8"));
+			const { serverId, agent, createdAtMs, generation } = value;
+			if (typeof serverId !== "string" || typeof agent !== "string" || !isAgentId(agent)) return undefined;
+			if (typeof createdAtMs !== "number" || typeof generation !== "number") return undefined;
+			return { serverId, agent, createdAtMs, generation };
+		} catch (error) {
+			this.#onError(error);
+			return undefined;
+		}
+	}
+}
+
+function directoryAt(path: string): ConnectionDirectory {
+	return { path, logPath: join(path, "log"), journalPath: join(path, "requests.jsonl") };
+}

@@ -1,0 +1,376 @@
+import type { AgentId } from "@sandbox-agent/core/api";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { AgentExit, AgentTransport } from "../agents/transport/agent-transport.ts";
+import type { AppendRecord, EventLog } from "../log/index.ts";
+import { findReply, readAgentLine, readLine } from "./agent-line.ts";
+import { AgentRequests } from "./agent-requests.ts";
+import { agentExited, agentInstalling, errorReply, invalidStdout } from "./envelope.ts";
+import { connectionClosed, exitError, startError } from "./failures.ts";
+import type { AcpLimits } from "./limits.ts";
+import type { ClientMessage, IdKey, Message } from "./message.ts";
+import { OpenRequest, type Outcome } from "./open-request.ts";
+import { Outbox } from "./outbox.ts";
+import type { RequestJournal } from "./request-journal.ts";
+
+/** Starts the agent of a connection, installing it first where needed. */
+export type StartAgent = (options: {
+	readonly onProgress: (progress: object) => void;
+	readonly signal: AbortSignal;
+}) => Promise<AgentTransport>;
+
+export interface ConnectionOptions {
+	readonly id: string;
+	readonly agent: AgentId;
+	readonly createdAtMs: number;
+	/** Generation of the last agent process this connection had; 0 for a new connection. */
+	readonly generation: number;
+	readonly log: EventLog;
+	readonly journal: RequestJournal;
+	readonly limits: AcpLimits;
+	readonly startAgent: StartAgent;
+	/** Stores the number of the agent process that is about to start. */
+	readonly saveGeneration: (generation: number) => void;
+	/** Called when the connection has something to show: its agent runs, or a message was accepted. */
+	readonly onCommitted: () => void;
+}
+
+/** A message that is to be accepted, with what its POST asked for. */
+export interface Posted extends ClientMessage {
+	readonly key?: { readonly value: string; readonly sha256: string } | undefined;
+	/** Start the agent when it does not run. */
+	readonly mayStart: boolean;
+	/** Answer as soon as the message is recorded. */
+	readonly respondAsync: boolean;
+	/** Aborts when the client is gone. */
+	readonly signal: AbortSignal;
+}
+
+/** How a POST is answered. */
+export type PostAnswer =
+	| { readonly status: 200; readonly line: Uint8Array }
+	| { readonly status: 202; readonly preferenceApplied?: boolean };
+
+const ACCEPTED: PostAnswer = { status: 202 };
+
+/**
+ * One ACP connection: its log, its requests, and the agent process it has at the moment, if any.
+ *
+ * The rule behind everything here: a message that was not accepted gets an error answer; once it is accepted, its
+ * outcome is an envelope in the log, exactly one, whatever becomes of the agent, the client or this server.
+ */
+export class AcpConnection {
+	readonly id: string;
+	readonly agent: AgentId;
+	readonly createdAtMs: number;
+	readonly log: EventLog;
+	readonly #options: ConnectionOptions;
+	readonly #journal: RequestJournal;
+	readonly #limits: AcpLimits;
+	readonly #open = new Map<IdKey, OpenRequest>();
+	readonly #agentRequests = new AgentRequests();
+	readonly #outbox: Outbox;
+	readonly #closed = new AbortController();
+	readonly #ended = new AbortController();
+	#generation: number;
+	#transport: AgentTransport | undefined;
+	#startedAtMs: number | undefined;
+	#starting: Promise<void> | undefined;
+	/** Why there is no agent; what requests to it fail with. */
+	#absence: SandboxAgentError;
+	#closing: Promise<void> | undefined;
+	#readers = 0;
+	#onReadersLeft: (() => void) | undefined;
+
+	constructor(options: ConnectionOptions) {
+		this.id = options.id;
+		this.agent = options.agent;
+		this.createdAtMs = options.createdAtMs;
+		this.log = options.log;
+		this.#options = options;
+		this.#journal = options.journal;
+		this.#limits = options.limits;
+		this.#outbox = new Outbox(options.limits);
+		this.#generation = options.generation;
+		this.#absence = exitError(options.agent, { code: null, signal: null, stderr: "" });
+		this.#settleLeftovers();
+	}
+
+	/** Epoch milliseconds since when the agent runs; `undefined` while it does not. */
+	get runningSinceMs(): number | undefined {
+		return this.#startedAtMs;
+	}
+
+	/** Aborts when the agent of a closed connection is gone and nothing more will be recorded. */
+	get ended(): AbortSignal {
+		return this.#ended.signal;
+	}
+
+	/** Counts a reader of the stream; call the result, once, when it leaves. */
+	attachReader(): () => void {
+		this.#readers += 1;
+		for (const request of this.#open.values()) request.readerAttached();
+		return () => {
+			this.#readers -= 1;
+			if (this.#readers === 0) this.#onReadersLeft?.();
+		};
+	}
+
+	/** Resolves when nobody reads the stream. Once the connection has ended its readers leave by themselves. */
+	readersLeft(): Promise<void> {
+		if (this.#readers === 0) return Promise.resolve();
+		return new Promise((resolve) => {
+			this.#onReadersLeft = resolve;
+		});
+	}
+
+	/**
+	 * Takes one message and resolves with the answer of its POST.
+	 * @throws conflict, queue_full, idempotency_key_reused, reply_evicted and, while nobody reads the stream, why there is
+	 * no agent: then the message was not accepted.
+	 */
+	async post(posted: Posted): Promise<PostAnswer> {
+		const readBefore = this.#readers > 0;
+		const repeated = this.#findRepeated(posted);
+		if (repeated) return this.#repeat(repeated, posted, readBefore);
+		if (!this.#transport && posted.mayStart && !this.#closing) this.#start();
+		if (this.#starting && !posted.respondAsync) {
+			// Its failure is the answer only where no reader will see it; the check below decides.
+			await this.#starting.catch(() => undefined);
+			const twin = this.#findRepeated(posted);
+			if (twin) return this.#repeat(twin, posted, readBefore);
+		}
+		if (!this.#transport && !this.#starting && !readBefore) throw this.#absence;
+		const open = this.#accept(posted);
+		if (posted.respondAsync) return { status: 202, preferenceApplied: true };
+		return open ? this.#answer(open, posted, readBefore) : ACCEPTED;
+	}
+
+	/** Ends the agent and settles what is open. Idempotent. Resolves when no process of it is left. */
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	/** Records a message and hands it on. Returns the request when it is one that gets a reply. */
+	#accept(posted: Posted): OpenRequest | undefined {
+		const { message, line } = posted;
+		this.#requireAcceptable(message, line.byteLength);
+		this.#options.onCommitted();
+		const { key } = posted;
+		const isRequest = message.kind === "request";
+		const entry =
+			isRequest || key
+				? this.#journal.accept({
+						generation: this.#generation,
+						...(isRequest ? { id: message.id, method: message.method } : {}),
+						...(key ? { key: key.value, sha256: key.sha256 } : {}),
+						head: this.log.head,
+						state: "queued",
+					})
+				: undefined;
+		this.log.append([{ kind: "client", generation: this.#generation, data: line }]);
+		if (!isRequest || !entry) {
+			if (entry) this.#journal.done(entry, 0);
+			this.#forward(message, line);
+			return undefined;
+		}
+		const open = new OpenRequest(entry, message.id, message.idKey);
+		this.#open.set(message.idKey, open);
+		if (this.#transport || this.#starting) {
+			this.#outbox.push({ line, onSending: () => this.#journal.sending(entry) });
+		} else {
+			this.#fail([open], this.#absence);
+		}
+		return open;
+	}
+
+	#requireAcceptable(message: Message, bytes: number): void {
+		if (message.kind === "request" && this.#open.has(message.idKey)) {
+			throw new SandboxAgentError("conflict", `conflict: a request with id ${message.idKey} is already in flight`, {
+				details: { details: { message: `a request with id ${message.idKey} is already in flight` } },
+			});
+		}
+		if (message.kind === "request" && this.#open.size >= this.#limits.maxOpenRequests) {
+			throw new SandboxAgentError("queue_full", `${this.#open.size} requests of this connection have no answer yet`);
+		}
+		this.#outbox.requireRoom(bytes);
+	}
+
+	/** Hands on a message that gets no reply. Without an agent it is only recorded. */
+	#forward(message: Message, line: Uint8Array): void {
+		if (message.kind === "answer" && !this.#agentRequests.take(message.idKey, this.#generation)) return;
+		if (this.#transport || this.#starting) this.#outbox.push({ line });
+	}
+
+	async #answer(open: OpenRequest, posted: Posted, readBefore: boolean): Promise<PostAnswer> {
+		const { requestTimeoutMs, answerEarlyAfterMs } = this.#limits;
+		const answer = await open.wait({
+			answerEarlyAfterMs: Math.min(answerEarlyAfterMs, requestTimeoutMs),
+			// A turn takes as long as it takes; everything else is expected to be quick.
+			timeoutMs: open.entry.method === "session/prompt" ? undefined : requestTimeoutMs,
+			hasReader: () => this.#readers > 0,
+			signal: posted.signal,
+		});
+		if (answer.kind === "reply") return { status: 200, line: answer.line };
+		if (answer.kind === "failure") {
+			if (readBefore) return ACCEPTED;
+			throw answer.error;
+		}
+		if (answer.kind === "timed-out") {
+			const message = "timed out waiting for agent response";
+			throw new SandboxAgentError("timeout", "timeout", { details: { details: { message } } });
+		}
+		return ACCEPTED;
+	}
+
+	#findRepeated(posted: Posted) {
+		const entry = posted.key && this.#journal.findByKey(posted.key.value);
+		if (!entry) return undefined;
+		if (entry.sha256 === posted.key?.sha256) return entry;
+		throw new SandboxAgentError(
+			"idempotency_key_reused",
+			`the idempotency key ${JSON.stringify(posted.key?.value)} was used for another message`,
+		);
+	}
+
+	/** Answers a message that was accepted before, without accepting it again. */
+	async #repeat(
+		entry: NonNullable<ReturnType<RequestJournal["findByKey"]>>,
+		posted: Posted,
+		readBefore: boolean,
+	): Promise<PostAnswer> {
+		if (posted.respondAsync) return { status: 202, preferenceApplied: true };
+		if (entry.id === undefined) return ACCEPTED;
+		const open = this.#open.get(JSON.stringify(entry.id));
+		if (open?.entry === entry) return this.#answer(open, posted, readBefore);
+		const line = entry.reply === undefined ? undefined : await readLine(this.log, entry.reply);
+		if (line) return { status: 200, line };
+		throw new SandboxAgentError("reply_evicted", `the reply to request ${JSON.stringify(entry.id)} is no longer retained`);
+	}
+
+	#start(): void {
+		if (this.#starting) return;
+		const starting = this.#launch().finally(() => {
+			this.#starting = undefined;
+		});
+		this.#starting = starting;
+		// Each message that needs the agent fails by itself; without one nobody waits.
+		starting.catch(() => undefined);
+	}
+
+	async #launch(): Promise<void> {
+		const generation = this.#generation + 1;
+		this.#generation = generation;
+		this.#options.saveGeneration(generation);
+		try {
+			const transport = await this.#options.startAgent({
+				onProgress: (progress) => this.log.append([{ kind: "adapter", generation, data: agentInstalling(progress) }]),
+				signal: this.#closed.signal,
+			});
+			if (this.#closing) {
+				await transport.close();
+				throw connectionClosed(this.id);
+			}
+			this.#attach(transport, generation);
+		} catch (cause) {
+			const error = SandboxAgentError.isInstance(cause) ? cause : startError(cause);
+			this.#absence = error;
+			this.#outbox.clear();
+			this.#fail([...this.#open.values()], error);
+			throw error;
+		}
+	}
+
+	#attach(transport: AgentTransport, generation: number): void {
+		this.#transport = transport;
+		this.#startedAtMs = Date.now();
+		this.#options.onCommitted();
+		transport.onLines((lines) => this.#onLines(lines, generation));
+		transport.exited.then((exit) => this.#onExit(transport, exit, generation));
+		this.#outbox.open((line) => transport.write(line));
+	}
+
+	/** Records what the agent said, all of a chunk in one write, and then settles the requests it answers. */
+	#onLines(lines: readonly Uint8Array[], generation: number): void {
+		const replies: { open: OpenRequest; index: number; line: Uint8Array }[] = [];
+		/** Lines that are not JSON, by their index: rare, and each replaced by a notification that carries it. */
+		const broken = new Map<number, string>();
+		for (const [index, line] of lines.entries()) {
+			const { message, error } = readAgentLine(line);
+			if (error !== undefined) broken.set(index, error);
+			if (message?.kind === "request") this.#agentRequests.asked(message.idKey, generation);
+			if (message?.kind !== "answer") continue;
+			const open = this.#open.get(message.idKey);
+			if (!open) continue;
+			// From here on the id is free: a second reply to it is late output, not a second outcome.
+			this.#open.delete(message.idKey);
+			replies.push({ open, index, line });
+		}
+		const last =
+			broken.size === 0
+				? this.log.appendLines("agent", generation, lines)
+				: this.log.append(lines.map((line, index) => agentRecord(line, generation, broken.get(index))));
+		for (const { open, index, line } of replies) {
+			this.#journal.done(open.entry, last - lines.length + 1 + index);
+			open.settle({ kind: "reply", line });
+		}
+	}
+
+	#onExit(transport: AgentTransport, exit: AgentExit, generation: number): void {
+		if (this.#transport !== transport) return;
+		this.#transport = undefined;
+		this.#startedAtMs = undefined;
+		this.#outbox.clear();
+		this.#absence = exitError(this.agent, exit);
+		const error = this.#closing ? connectionClosed(this.id) : this.#absence;
+		this.#fail([...this.#open.values()], error, [{ kind: "adapter", generation, data: agentExited(exit) }]);
+	}
+
+	/** Gives open requests their terminal, in one write together with the records that explain it. */
+	#fail(requests: readonly OpenRequest[], error: SandboxAgentError, before: readonly AppendRecord[] = []): void {
+		if (requests.length + before.length === 0) return;
+		const generation = this.#generation;
+		const replies = requests.map(({ id }): AppendRecord => ({ kind: "adapter", generation, data: errorReply(id, error) }));
+		const last = this.log.append([...before, ...replies]);
+		const outcome: Outcome = { kind: "failure", error };
+		requests.forEach((open, index) => {
+			this.#open.delete(open.idKey);
+			this.#journal.done(open.entry, last - requests.length + 1 + index);
+			open.settle(outcome);
+		});
+	}
+
+	/** After a restart of the server: ends what its predecessor left open. */
+	#settleLeftovers(): void {
+		for (const entry of this.#journal.open()) {
+			const reply = entry.id === undefined ? 0 : findReply(this.log, entry.id, entry.head);
+			if (reply !== undefined) {
+				this.#journal.done(entry, reply);
+				continue;
+			}
+			const error =
+				entry.state === "queued"
+					? new SandboxAgentError("not_delivered", "the server stopped before the agent received the request")
+					: new SandboxAgentError("outcome_unknown", "the server stopped while the agent worked on the request");
+			this.#fail([new OpenRequest(entry, entry.id, JSON.stringify(entry.id))], error);
+		}
+	}
+
+	async #close(): Promise<void> {
+		// Set before anything is awaited, so that an exit from now on counts as wanted.
+		this.#closed.abort();
+		const starting = this.#starting;
+		await this.#transport?.close();
+		await starting?.catch(() => undefined);
+		await this.#transport?.close();
+		this.#fail([...this.#open.values()], connectionClosed(this.id));
+		this.#journal.close();
+		this.#ended.abort();
+	}
+
+}
+
+function agentRecord(line: Uint8Array, generation: number, error: string | undefined): AppendRecord {
+	if (error === undefined) return { kind: "agent", generation, data: line };
+	return { kind: "adapter", generation, data: invalidStdout(error, line) };
+}

@@ -1,0 +1,27 @@
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { AgentExit } from "../agents/transport/agent-transport.ts";
+
+/** What requests fail with whose agent has ended, or was never there. */
+export function exitError(agent: string, exit: AgentExit): SandboxAgentError {
+	return new SandboxAgentError("agent_process_exited", `agent process exited: ${agent}`, {
+		details: {
+			agent,
+			details: {
+				...(exit.code === null ? {} : { exitCode: exit.code }),
+				...(exit.stderr ? { stderr: exit.stderr } : {}),
+			},
+		},
+	});
+}
+
+/** Why an agent could not be started, for causes that are not errors of ours. */
+export function startError(cause: unknown): SandboxAgentError {
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	const message = `failed to start agent process: ${reason}`;
+	return new SandboxAgentError("stream_error", `stream error: ${message}`, { details: { details: { message } }, cause });
+}
+
+/** What open requests end with when their connection is closed. */
+export function connectionClosed(id: string): SandboxAgentError {
+	return new SandboxAgentError("request_cancelled", `the connection ${JSON.stringify(id)} was closed`);
+}

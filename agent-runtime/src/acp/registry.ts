@@ -1,0 +1,232 @@
+import type { AgentId } from "@sandbox-agent/core/api";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { AgentTransport } from "../agents/transport/agent-transport.ts";
+import { EventLog } from "../log/index.ts";
+import { AcpConnection } from "./connection.ts";
+import { type ConnectionDirectory, type ConnectionRecord, ConnectionStore } from "./connection-store.ts";
+import { type AcpLimits, DEFAULT_ACP_LIMITS } from "./limits.ts";
+import { RequestJournal } from "./request-journal.ts";
+
+export interface RegistryOptions {
+	/** Where connections are kept; `undefined`: in memory only. */
+	readonly stateDirectory: string | undefined;
+	/** Starts an agent, installing it first where needed. Its process, if it has one, is in the ledger of this server. */
+	readonly startAgent: (
+		agent: AgentId,
+		options: { readonly onProgress: (progress: object) => void; readonly signal: AbortSignal },
+	) => Promise<AgentTransport>;
+	/** Told of everything that went wrong without failing a request. */
+	readonly onError: (message: string, error: unknown) => void;
+	readonly limits?: Partial<AcpLimits>;
+	readonly now?: () => number;
+}
+
+/** A connection this server knows. One of an earlier server is only opened when somebody asks for it. */
+interface Entry {
+	readonly record: ConnectionRecord;
+	readonly directory: ConnectionDirectory;
+	/** Listed and readable: its agent has run at least once, or a message was accepted for it. */
+	committed: boolean;
+	connection?: AcpConnection;
+}
+
+/** All ACP connections of a server. */
+export class AcpRegistry {
+	readonly limits: AcpLimits;
+	readonly #options: RegistryOptions;
+	readonly #store: ConnectionStore;
+	readonly #now: () => number;
+	readonly #entries = new Map<string, Entry>();
+	/** Readers that came before their connection: told when one of that id begins or commits. */
+	readonly #arrivals = new Map<string, Set<() => void>>();
+	readonly #endings = new Set<Promise<void>>();
+	#stopped = false;
+
+	constructor(options: RegistryOptions) {
+		this.#options = options;
+		this.limits = { ...DEFAULT_ACP_LIMITS, ...options.limits };
+		this.#now = options.now ?? Date.now;
+		this.#store = new ConnectionStore(options.stateDirectory, (error) =>
+			options.onError("a connection could not be stored", error),
+		);
+	}
+
+	/** Brings back the connections of an earlier server with this state directory, without their agents. */
+	restore(): void {
+		for (const { directory, record } of this.#store.list()) {
+			// Two of one id exist when a server died between closing the one and creating the other: the later counts.
+			const known = this.#entries.get(record.serverId);
+			if (known && known.record.createdAtMs > record.createdAtMs) continue;
+			this.#entries.set(record.serverId, { record, directory, committed: true });
+		}
+	}
+
+	/** The connections that are visible, sorted by id. */
+	list(): ConnectionRecord[] {
+		const visible = [...this.#entries.values()].filter((entry) => entry.committed).map((entry) => entry.record);
+		return visible.sort((one, other) => (one.serverId < other.serverId ? -1 : 1));
+	}
+
+	/** Since when the longest running process of an agent runs; `undefined` when none does. */
+	runningSinceMs(agent: AgentId): number | undefined {
+		let oldest: number | undefined;
+		for (const { record, connection } of this.#entries.values()) {
+			const since = record.agent === agent ? connection?.runningSinceMs : undefined;
+			if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
+		}
+		return oldest;
+	}
+
+	/**
+	 * The connection of an id, made when an agent is named.
+	 * @throws invalid_request when it is unknown and no agent is named; conflict when it belongs to another agent.
+	 */
+	require(id: string, agent: AgentId | undefined): AcpConnection {
+		const entry = this.#entries.get(id);
+		if (entry) {
+			const bound = entry.record.agent;
+			if (agent !== undefined && agent !== bound) {
+				const message = `server '${id}' already exists for agent '${bound}'; requested '${agent}'`;
+				throw new SandboxAgentError("conflict", `conflict: ${message}`, { details: { details: { message } } });
+			}
+			return this.#connectionOf(entry);
+		}
+		if (agent === undefined) {
+			const reason = `missing required 'agent' query parameter for first POST to /v1/acp/${id}`;
+			throw new SandboxAgentError("invalid_request", `invalid request: ${reason}`);
+		}
+		if (this.#stopped) throw new SandboxAgentError("stream_error", "the server is stopping");
+		const record = { serverId: id, agent, createdAtMs: this.#now(), generation: 0 };
+		const created: Entry = { record, directory: this.#store.create(record), committed: false };
+		this.#entries.set(id, created);
+		this.#announce(id);
+		return this.#connectionOf(created);
+	}
+
+	/** Forgets a connection whose first message was not accepted. */
+	discard(connection: AcpConnection): void {
+		const entry = this.#entries.get(connection.id);
+		if (!entry || entry.connection !== connection || entry.committed) return;
+		// Nobody waits for this end; a failure of it is reported in there.
+		this.#end(entry).catch(() => undefined);
+		this.#announce(connection.id);
+	}
+
+	/**
+	 * The visible connection of an id, waiting for one that is being created. A reader's first request often overtakes
+	 * the message that creates its connection.
+	 * @returns `undefined` when no creation begins within the time limit, or the creation fails.
+	 */
+	async find(id: string, signal: AbortSignal): Promise<AcpConnection | undefined> {
+		const limit = AbortSignal.timeout(this.limits.creationWaitMs);
+		for (;;) {
+			const entry = this.#entries.get(id);
+			if (entry?.committed) return this.#connectionOf(entry);
+			if (signal.aborted || this.#stopped) return undefined;
+			// Once it has begun it may take as long as an installation; before that only a moment is granted.
+			if (!entry && limit.aborted) return undefined;
+			await this.#arrival(id, entry ? [signal] : [signal, limit]);
+			if (entry && !this.#entries.has(id)) return undefined;
+		}
+	}
+
+	/** Ends a connection and frees its id. Resolves when its agent is gone; `false` when there was none. */
+	async delete(id: string): Promise<boolean> {
+		const entry = this.#entries.get(id);
+		if (!entry) return false;
+		await this.#end(entry);
+		return true;
+	}
+
+	/** Ends every agent. The connections stay on disk for the next server. */
+	async close(): Promise<void> {
+		this.#stopped = true;
+		for (const id of this.#arrivals.keys()) this.#announce(id);
+		const connections = [...this.#entries.values()].flatMap(({ connection }) => connection ?? []);
+		await Promise.all(connections.map((connection) => connection.close().then(() => connection.readersLeft())));
+		await Promise.all(this.#endings);
+		await Promise.all(connections.map((connection) => connection.log.close()));
+	}
+
+	#end(entry: Entry): Promise<void> {
+		const { record, directory } = entry;
+		const connection = this.#connectionOf(entry);
+		this.#entries.delete(record.serverId);
+		this.#divideMemory();
+		const closing = connection.close();
+		const ending = closing
+			.then(() => connection.readersLeft())
+			.then(() => connection.log.close())
+			.then(() => this.#store.archive(directory))
+			.catch((error: unknown) => this.#options.onError("a connection could not be ended", error))
+			.finally(() => this.#endings.delete(ending));
+		this.#endings.add(ending);
+		return closing;
+	}
+
+	#connectionOf(entry: Entry): AcpConnection {
+		if (!entry.connection) {
+			entry.connection = this.#build(entry);
+			this.#divideMemory();
+		}
+		return entry.connection;
+	}
+
+	/** Gives each open log its part of one budget, so that memory does not grow with the number of connections. */
+	#divideMemory(): void {
+		const connections = [...this.#entries.values()].flatMap(({ connection }) => connection ?? []);
+		const { logMemoryBytes, minLogMemoryBytes, maxLogMemoryBytes } = this.limits;
+		const share = Math.floor(logMemoryBytes / Math.max(1, connections.length));
+		const bytes = Math.min(maxLogMemoryBytes, Math.max(minLogMemoryBytes, share));
+		for (const { log } of connections) log.limitMemory(bytes);
+	}
+
+	#build(entry: Entry): AcpConnection {
+		const { onError, startAgent } = this.#options;
+		const { record, directory } = entry;
+		return new AcpConnection({
+			id: record.serverId,
+			agent: record.agent,
+			createdAtMs: record.createdAtMs,
+			generation: record.generation,
+			log: EventLog.open({
+				directory: directory.logPath,
+				onDegraded: (error) => onError("the event log goes on in memory only", error),
+				onError: (error) => onError("the event log has a fault", error),
+			}),
+			journal: RequestJournal.open({
+				path: directory.journalPath,
+				maxKeys: this.limits.maxKeys,
+				onError: (error) => onError("the request journal could not be written", error),
+			}),
+			limits: this.limits,
+			startAgent: (options) => startAgent(record.agent, options),
+			saveGeneration: (generation) => this.#store.save(directory, { ...record, generation }),
+			onCommitted: () => {
+				if (entry.committed) return;
+				entry.committed = true;
+				this.#announce(record.serverId);
+			},
+		});
+	}
+
+	#arrival(id: string, signals: readonly AbortSignal[]): Promise<void> {
+		return new Promise((resolve) => {
+			const waiting = this.#arrivals.get(id) ?? new Set();
+			const done = () => {
+				waiting.delete(done);
+				if (waiting.size === 0) this.#arrivals.delete(id);
+				for (const signal of signals) signal.removeEventListener("abort", done);
+				resolve();
+			};
+			waiting.add(done);
+			this.#arrivals.set(id, waiting);
+			for (const signal of signals) signal.addEventListener("abort", done, { once: true });
+			if (signals.some((signal) => signal.aborted)) done();
+		});
+	}
+
+	#announce(id: string): void {
+		for (const wake of [...(this.#arrivals.get(id) ?? [])]) wake();
+	}
+}

@@ -1,0 +1,212 @@
+import { closeSync, fdatasync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+
+/** What is known of one accepted request. Kept small: it is written for each request and read at start. */
+export interface JournalEntry {
+	/** Number of the acceptance within its connection, from 1. */
+	readonly sequence: number;
+	/** Generation of the agent process it was meant for. */
+	readonly generation: number;
+	/** The JSON-RPC id; absent for a keyed message that expects no reply. */
+	readonly id?: unknown;
+	readonly method?: string | undefined;
+	/** Idempotency key and digest of the body, where the client gave a key. */
+	readonly key?: string | undefined;
+	readonly sha256?: string | undefined;
+	/** Head of the event log at acceptance: its reply, if any, comes after it. */
+	readonly head: number;
+	/** `queued`: the agent cannot have seen it. `sending`: it may have. `done`: it has its one terminal. */
+	state: "queued" | "sending" | "done";
+	/** Log id of the terminal, once done; 0 for messages without a reply. */
+	reply?: number | undefined;
+}
+
+type JournalLine =
+	| { readonly t: "accept"; readonly entry: JournalEntry }
+	| { readonly t: "sending"; readonly sequence: number }
+	| { readonly t: "done"; readonly sequence: number; readonly reply: number };
+
+/** Lines that may pile up beyond the live entries before the file is rewritten. */
+const COMPACT_SLACK = 4096;
+const SYNC_EVERY_MS = 1_000;
+
+/**
+ * The requests of one connection on disk: which were accepted, which may have reached the agent, which have ended.
+ *
+ * Apart from the event log, so that a start reads only what is open, whatever was said before. Each step is one write;
+ * the operating system has it before the step's effect is seen. A torn last line is a step that had no effect yet.
+ */
+export class RequestJournal {
+	readonly #path: string | undefined;
+	readonly #maxKeys: number;
+	readonly #onError: (error: unknown) => void;
+	readonly #entries = new Map<number, JournalEntry>();
+	readonly #byKey = new Map<string, JournalEntry>();
+	/** Entries with a key that have ended, oldest first: what is forgotten first. */
+	readonly #ended = new Set<JournalEntry>();
+	#fd: number | undefined;
+	#lines = 0;
+	#sequence = 0;
+	#syncTimer: NodeJS.Timeout | undefined;
+
+	private constructor(path: string | undefined, maxKeys: number, onError: (error: unknown) => void) {
+		this.#path = path;
+		this.#maxKeys = maxKeys;
+		this.#onError = onError;
+	}
+
+	/**
+	 * Opens the journal at a path, or in memory only. Write errors go to `onError` and never fail a request: the journal
+	 * then goes on in memory.
+	 */
+	static open(options: { path: string | undefined; maxKeys: number; onError: (error: unknown) => void }): RequestJournal {
+		const journal = new RequestJournal(options.path, options.maxKeys, options.onError);
+		journal.#restore();
+		return journal;
+	}
+
+	/** Requests without a terminal, in the order of their acceptance. */
+	open(): JournalEntry[] {
+		return [...this.#entries.values()].filter((entry) => entry.state !== "done");
+	}
+
+	findByKey(key: string): JournalEntry | undefined {
+		return this.#byKey.get(key);
+	}
+
+	/** Records an acceptance. */
+	accept(entry: Omit<JournalEntry, "sequence">): JournalEntry {
+		this.#sequence += 1;
+		const accepted: JournalEntry = { ...entry, sequence: this.#sequence };
+		this.#remember(accepted);
+		this.#write({ t: "accept", entry: accepted });
+		return accepted;
+	}
+
+	/** From here on the agent may have seen the request. */
+	sending(entry: JournalEntry): void {
+		entry.state = "sending";
+		this.#write({ t: "sending", sequence: entry.sequence });
+	}
+
+	/** The request has its terminal, which is already in the event log. */
+	done(entry: JournalEntry, reply: number): void {
+		entry.state = "done";
+		entry.reply = reply;
+		this.#settle(entry);
+		this.#write({ t: "done", sequence: entry.sequence, reply });
+		if (this.#lines > 2 * this.#entries.size + COMPACT_SLACK) this.#compact();
+	}
+
+	close(): void {
+		clearTimeout(this.#syncTimer);
+		if (this.#fd === undefined) return;
+		closeSync(this.#fd);
+		this.#fd = undefined;
+	}
+
+	#remember(entry: JournalEntry): void {
+		this.#entries.set(entry.sequence, entry);
+		if (entry.key !== undefined) this.#byKey.set(entry.key, entry);
+	}
+
+	/** Keeps an ended entry for as long as its key may be repeated. */
+	#settle(entry: JournalEntry): void {
+		if (entry.key === undefined) {
+			this.#entries.delete(entry.sequence);
+			return;
+		}
+		this.#ended.add(entry);
+		if (this.#ended.size <= this.#maxKeys) return;
+		const oldest = this.#ended.values().next();
+		if (oldest.done || oldest.value.key === undefined) return;
+		this.#ended.delete(oldest.value);
+		this.#entries.delete(oldest.value.sequence);
+		if (this.#byKey.get(oldest.value.key) === oldest.value) this.#byKey.delete(oldest.value.key);
+	}
+
+	#restore(): void {
+		if (this.#path === undefined) return;
+		try {
+			this.#read(this.#path);
+			this.#fd = openSync(this.#path, "a", 0o600);
+		} catch (error) {
+			this.#onError(error);
+		}
+	}
+
+	#read(path: string): void {
+		let text: string;
+		try {
+			text = readFileSync(path, "utf8");
+		} catch (error) {
+			if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+			throw error;
+		}
+		const lines = text.split("\n");
+		const torn = lines.pop();
+		for (const line of lines) this.#apply(line);
+		// A half line must not swallow the next one.
+		if (torn) this.#compact();
+	}
+
+	#apply(text: string): void {
+		// Every line was written whole, but the disk may have lost or garbled some with the power.
+		let line: JournalLine;
+		try {
+			line = JSON.parse(text);
+		} catch (error) {
+			this.#onError(error);
+			return;
+		}
+		this.#lines += 1;
+		if (line.t === "accept") {
+			this.#sequence = Math.max(this.#sequence, line.entry.sequence);
+			this.#remember(line.entry);
+			if (line.entry.state === "done") this.#settle(line.entry);
+			return;
+		}
+		const entry = this.#entries.get(line.sequence);
+		if (!entry) return;
+		entry.state = line.t;
+		if (line.t === "done") {
+			entry.reply = line.reply;
+			this.#settle(entry);
+		}
+	}
+
+	#compact(): void {
+		if (this.#path === undefined) return;
+		const next = `${this.#path}.next`;
+		const lines = [...this.#entries.values()].map((entry): JournalLine => ({ t: "accept", entry }));
+		try {
+			writeFileSync(next, lines.map((line) => `${JSON.stringify(line)}\n`).join(""), { mode: 0o600 });
+			renameSync(next, this.#path);
+			if (this.#fd !== undefined) closeSync(this.#fd);
+			this.#fd = openSync(this.#path, "a", 0o600);
+			this.#lines = lines.length;
+		} catch (error) {
+			this.#onError(error);
+		}
+	}
+
+	#write(line: JournalLine): void {
+		this.#lines += 1;
+		if (this.#fd === undefined) return;
+		try {
+			writeSync(this.#fd, `${JSON.stringify(line)}\n`);
+		} catch (error) {
+			this.#onError(error);
+			return;
+		}
+		this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_EVERY_MS).unref();
+	}
+
+	#sync(): void {
+		this.#syncTimer = undefined;
+		if (this.#fd === undefined) return;
+		fdatasync(this.#fd, (error) => {
+			// EBADF: closed or replaced by a compaction meanwhile.
+			if (error && error.code !== "EBADF") this.#onError(error);
+		});
+	}
+}
