@@ -42,7 +42,7 @@ describe("SseCounter", () => {
 		expect(seen).toEqual(['{"b":"ü"}']);
 	});
 
-	it("counts what an event-stream parser counts, wherever the stream is cut", () => {
+	it("counts what an event-stream parser counts, wherever the stream is cut", async () => {
 		const line = fc.oneof(
 			fc.nat(2_000).map((length) => event(0, "x".repeat(length))),
 			fc.constantFrom(
@@ -54,7 +54,7 @@ describe("SseCounter", () => {
 				"retry: 5\n\n",
 			),
 		);
-		fc.assert(
+		await fc.assert(
 			fc.property(fc.array(line, { maxLength: 30 }), fc.integer({ min: 1, max: 3_000 }), (lines, pieceBytes) => {
 				const text = lines.map((part, index) => part.replace("id: 0", `id: ${index + 1}`)).join("");
 				let expected = 0;
