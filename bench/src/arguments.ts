@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Workload } from "./workloads/workload.ts";
 
@@ -8,6 +9,8 @@ export interface BenchArguments {
 	rounds: number | undefined;
 	/** Names of the contestants that take part; undefined: all that are found. */
 	only: readonly string[] | undefined;
+	/** Folder for CPU profiles of our server; undefined: none are taken. */
+	profile: string | undefined;
 	workloads: readonly Workload[];
 }
 
@@ -25,6 +28,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 			json: { type: "boolean", default: false },
 			rounds: { type: "string" },
 			only: { type: "string" },
+			profile: { type: "string" },
 		},
 	});
 	const unknown = positionals.filter((name) => known.every((workload) => workload.name !== name));
@@ -37,6 +41,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 		json: values.json,
 		rounds: values.rounds === undefined ? undefined : parseRounds(values.rounds),
 		only: values.only?.split(","),
+		profile: values.profile === undefined ? undefined : resolve(values.profile),
 		workloads: positionals.length === 0 ? known : known.filter((workload) => positionals.includes(workload.name)),
 	};
 }
@@ -51,9 +56,10 @@ function parseRounds(text: string): number {
 export function usage(known: readonly Workload[]): string {
 	const width = Math.max(...known.map((workload) => workload.name.length));
 	return [
-		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--json]",
+		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--profile folder] [--json]",
 		"",
 		"Measures the built runtime next to the published original and a bare Node bridge (limit).",
+		"--profile writes a CPU profile of each of our servers into the folder; the times of such a run mean nothing.",
 		"",
 		...known.map((workload) => `  ${workload.name.padEnd(width)}  ${workload.title}`),
 	].join("\n");

@@ -27,10 +27,14 @@ export interface Found {
 	missing: string[];
 }
 
-/** Finds out who can take part on this machine. */
-export function findContestants(workspace: Workspace): Found {
+/**
+ * Finds out who can take part on this machine.
+ *
+ * @param profile Folder for CPU profiles of our server, if any are wanted.
+ */
+export function findContestants(workspace: Workspace, profile: string | undefined): Found {
 	const found: Found = { contestants: [], missing: [] };
-	const ours = findOurs();
+	const ours = findOurs(profile);
 	if (ours) found.contestants.push(ours);
 	else found.missing.push("ours: agent-runtime/dist/sandbox-agent.mjs is not built; run `pnpm build`");
 	const original = findOriginal(workspace);
@@ -52,13 +56,14 @@ function serverArguments(port: number): string[] {
 	return ["server", "--host", "127.0.0.1", "--port", String(port), "--token", BENCH_TOKEN, "--no-telemetry"];
 }
 
-function findOurs(): Contestant | undefined {
+function findOurs(profile: string | undefined): Contestant | undefined {
 	const bundle = join(root, "agent-runtime/dist/sandbox-agent.mjs");
 	if (!existsSync(bundle)) return undefined;
+	const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
 	const built = existsSync(join(root, "sdk/dist/index.js")) && existsSync(join(root, "sdk/dist/local.js"));
 	return {
 		name: "ours",
-		command: (port) => [process.execPath, bundle, ...serverArguments(port)],
+		command: (port) => [process.execPath, ...profiling, bundle, ...serverArguments(port)],
 		client: built ? { module: "sandbox-agent", provider: "sandbox-agent/local", environment: {} } : undefined,
 	};
 }

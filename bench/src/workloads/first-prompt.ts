@@ -21,7 +21,7 @@ export const firstPrompt: Workload = {
 		{ key: "disposeMs", label: "destroySandbox() after it", unit: "ms" },
 	],
 	contestants: ["ours", "original"],
-	rounds: 5,
+	rounds: 9,
 	capMs: 30_000,
 	async round(round) {
 		const { client } = round.contestant;
