@@ -65,6 +65,8 @@ export class EventLog {
 	#retryAt = 0;
 	/** The id up to which everything is known to be on the platter, plus one. */
 	#syncedId: number;
+	/** Until the first append after open is on the platter, a power loss could hide that there was one. */
+	#mustSyncNext = false;
 
 	/**
 	 * Opens the log of a directory, or a new one. Blocking, and quick: old segments are known by their headers, only the
@@ -101,6 +103,7 @@ export class EventLog {
 				);
 				this.#store = opened.store;
 				this.#counters = opened.counters;
+				this.#mustSyncNext = opened.mustSyncFirst;
 				failure = opened.failure;
 				this.#isDurable = failure === undefined;
 			} catch (error) {
@@ -272,8 +275,9 @@ export class EventLog {
 		try {
 			store.append(block.buffer, block.written, block.used, before);
 			block.written = block.used;
-			if (this.#counters.nextId - this.#syncedId > MAX_UNSYNCED_RECORDS) {
+			if (this.#mustSyncNext || this.#counters.nextId - this.#syncedId > MAX_UNSYNCED_RECORDS) {
 				store.syncBlocking();
+				this.#mustSyncNext = false;
 				this.#syncedId = this.#counters.nextId;
 			}
 			this.#sync.request();

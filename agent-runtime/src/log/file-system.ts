@@ -20,6 +20,7 @@ export interface LogFileSystem {
 	syncBlocking(file: number): void;
 	/** Makes created and removed names of a directory survive a power loss. */
 	syncDirectory(path: string): Promise<void>;
+	syncDirectoryBlocking(path: string): void;
 	remove(path: string): void;
 	rename(from: string, to: string): void;
 }
@@ -47,6 +48,14 @@ export const nodeFileSystem: LogFileSystem = {
 			await directory.sync();
 		} finally {
 			await directory.close();
+		}
+	},
+	syncDirectoryBlocking(path) {
+		const directory = fs.openSync(path, "r");
+		try {
+			fs.fsyncSync(directory);
+		} finally {
+			fs.closeSync(directory);
 		}
 	},
 	remove: (path) => fs.unlinkSync(path),

@@ -18,9 +18,17 @@ export interface OpenedSegments {
 	segments: Segment[];
 	/** Where the next record stands. Beyond the last retained one when the end of the log may have been lost. */
 	counters: Counters;
+	/**
+	 * The first append must be synced before it is shown: the log looks closed, or ids were skipped, and a power loss
+	 * must not find it looking the same after more has been shown.
+	 */
+	mustSyncFirst: boolean;
 	/** Set when the last segment can be read but not written to. */
 	failure: unknown;
 }
+
+/** A file without a readable header behind the last segment: just created, or with lost contents. */
+type LaterFile = "none" | "empty" | "damaged";
 
 export function segmentName(sequence: number): string {
 	return `${String(sequence).padStart(10, "0")}.log`;
@@ -49,25 +57,25 @@ export function openSegments(options: {
 		.map(Number)
 		.sort((one, other) => one - other);
 	const found: { segment: Segment; header: SegmentHeader }[] = [];
-	let hasLostEnd = false;
+	let later: LaterFile = "none";
 	for (const sequence of sequences) {
 		const path = join(directory, segmentName(sequence));
 		const opened = openSegment(fileSystem, path, sequence, onError);
 		if ("segment" in opened) {
 			found.push(opened);
-			hasLostEnd = false;
+			later = "none";
 			continue;
 		}
 		// A file without a header is one whose creation was interrupted, or that is damaged: what it held is announced
 		// as a gap.
 		fileSystem.remove(path);
-		hasLostEnd ||= opened.fileBytes > 0;
+		if (later !== "damaged") later = opened.fileBytes > 0 ? "damaged" : "empty";
 	}
 	const last = found.at(-1);
 	if (last === undefined) return undefined;
 	const epoch = last.header.epoch;
 	const segments = found.filter(({ header }) => header.epoch === epoch).map(({ segment }) => segment);
-	return { epoch, segments, ...recoverLast(last.segment, last.header, options.boot, hasLostEnd) };
+	return { epoch, segments, ...recoverLast(last.segment, last.header, options.boot, later) };
 }
 
 function openSegment(
@@ -99,12 +107,17 @@ function openSegment(
 	}
 }
 
+/**
+ * Reads the last segment through, cuts it behind its last intact frame, and moves the counters past every id that may
+ * have been shown before the end was lost: a frame that was cut says itself how far it went; otherwise, after another
+ * boot or with unreadable bytes at the end, up to {@link MAX_UNSYNCED_RECORDS} records may have been in memory only.
+ */
 function recoverLast(
 	segment: Segment,
 	header: SegmentHeader,
 	boot: string,
-	hasLostEnd: boolean,
-): Pick<OpenedSegments, "counters" | "failure"> {
+	later: LaterFile,
+): Pick<OpenedSegments, "counters" | "mustSyncFirst" | "failure"> {
 	segment.hold();
 	let failure: unknown;
 	try {
@@ -136,22 +149,19 @@ function recoverLast(
 			failure = error;
 		}
 	}
-	const closed = note.state === "closed" && !scanner.damaged;
-	skipLostIds(counters, scanner, hasLostEnd || segment.size < fileBytes, closed || isSameBoot(lastBoot, boot));
-	return { counters, failure };
+	const closed = note.state === "closed" && later === "none";
+	let skipped = closed || isSameBoot(lastBoot, boot) ? 0 : MAX_UNSYNCED_RECORDS;
+	if (skipped === 0 && later === "damaged") skipped = MAX_UNSYNCED_RECORDS;
+	if (skipped === 0 && segment.size < fileBytes) skipped = tornIds(counters, scanner);
+	counters.nextId += skipped;
+	counters.nextPosition += skipped;
+	return { counters, mustSyncFirst: closed || skipped > 0, failure };
 }
 
-/**
- * Moves the counters past every id that may have been shown before the end of the log was lost. A frame that was cut
- * says itself how far it went; otherwise, after another boot or with an unreadable end, up to
- * {@link MAX_UNSYNCED_RECORDS} records may have been in memory only.
- */
-function skipLostIds(counters: Counters, scanner: FrameScanner, isCut: boolean, isTrusted: boolean): void {
-	let ids = isTrusted && !isCut ? 0 : MAX_UNSYNCED_RECORDS;
+/** How many ids a torn end may have held: the header of a cut frame says it, and without one it is unknown. */
+function tornIds(counters: Counters, scanner: FrameScanner): number {
 	const claimed = scanner.tornNextId - counters.nextId;
-	if (isTrusted && isCut && claimed > 0 && claimed <= MAX_UNSYNCED_RECORDS) ids = claimed;
-	counters.nextId += ids;
-	counters.nextPosition += ids;
+	return claimed > 0 && claimed <= MAX_UNSYNCED_RECORDS ? claimed : MAX_UNSYNCED_RECORDS;
 }
 
 /** Drives a scanner with blocking reads: yields for every frame the chunk in which `scanner.frame` stands. */

@@ -77,10 +77,10 @@ export class LogReader {
 		const oldest = store?.segments[0];
 		if (oldest === undefined) return true;
 		const first = memory.blocks[0];
+		if (first !== undefined && first.firstPosition <= oldest.firstPosition) return true;
 		const { position, id } = this.#cursor;
 		if (position !== undefined) return position >= (first?.firstPosition ?? nextPosition);
-		if (first === undefined) return false;
-		return first.firstId <= id || first.firstPosition <= oldest.firstPosition;
+		return first !== undefined && first.firstId <= id;
 	}
 
 	#readMemory(batch: ReadBatch, maxBytes: number): ReadBatch {

@@ -52,7 +52,7 @@ export class SegmentStore {
 	static open(
 		options: SegmentStoreOptions,
 		newEpoch: () => string,
-	): { store: SegmentStore; counters: Counters; failure: unknown } {
+	): { store: SegmentStore; counters: Counters; mustSyncFirst: boolean; failure: unknown } {
 		options.fileSystem.makeDirectory(options.directory);
 		const opened = openSegments(options);
 		const store = new SegmentStore(options, opened?.epoch ?? newEpoch(), opened);
@@ -65,7 +65,7 @@ export class SegmentStore {
 				failure = error;
 			}
 		} else store.#evict();
-		return { store, counters, failure };
+		return { store, counters, mustSyncFirst: opened?.mustSyncFirst ?? false, failure };
 	}
 
 	/** Oldest first. */
@@ -183,12 +183,14 @@ export class SegmentStore {
 		if (hadNewNames) await this.#options.fileSystem.syncDirectory(this.#directory);
 	}
 
-	/** The blocking form of {@link sync}, without the directory. */
+	/** The blocking form of {@link sync}. */
 	syncBlocking(): void {
 		const dirty = [...this.#dirty];
 		this.#dirty.clear();
 		try {
 			for (const segment of dirty) segment.syncBlocking();
+			if (this.#hasNewNames) this.#options.fileSystem.syncDirectoryBlocking(this.#directory);
+			this.#hasNewNames = false;
 		} finally {
 			for (const segment of dirty) segment.release();
 		}
