@@ -8,11 +8,9 @@ export interface BuiltinSource {
 	readonly kind: "builtin";
 }
 
-/** Agent that is installed from an npm package whose version and integrity stand in the lock file. */
+/** Agent that is installed from npm: the package, its version and its integrity stand in the lock under the agent's id. */
 export interface NpmSource {
 	readonly kind: "npm";
-	/** Name of the package; its entry in the lock file has the same name. */
-	readonly package: string;
 	/** What is run inside the installed tree. */
 	readonly program: NpmProgram;
 	/** Arguments that make the program speak ACP. */
@@ -36,8 +34,6 @@ export interface PlatformKey {
 /** Agent that this build knows but cannot install: it is used when its launcher is there. */
 export interface LauncherOnlySource {
 	readonly kind: "launcher-only";
-	/** Why, and what to do instead; part of the error. */
-	readonly reason: string;
 }
 
 /** Everything this build knows about one agent. Pure data; adding an agent is adding a file like this. */
@@ -54,8 +50,16 @@ export interface AgentDefinition {
 	/** What clients show until the agent itself has told its options. */
 	readonly configOptions: readonly AgentConfigOption[];
 	readonly source: AgentSource;
-	/** Variables set for the agent at launch, computed from the server's environment; those already set there win. */
-	readonly launchEnvironment?: ((environment: NodeJS.ProcessEnv) => Readonly<Record<string, string>>) | undefined;
+	/** Variables set for the agent at launch. Those that the server's environment has already win. */
+	readonly launchEnvironment?: ((context: LaunchContext) => Promise<Readonly<Record<string, string>>>) | undefined;
+}
+
+/** Where an agent is launched. */
+export interface LaunchContext {
+	/** The server's environment. */
+	readonly environment: NodeJS.ProcessEnv;
+	/** Absolute path of the home directory in which agents keep their settings. */
+	readonly homeDirectory: string;
 }
 
 export type AgentSource = BuiltinSource | NpmSource | LauncherOnlySource;

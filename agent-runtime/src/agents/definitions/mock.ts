@@ -1,29 +1,30 @@
+import { capabilities } from "./capabilities.ts";
 import { selectOption } from "./config-options.ts";
 import type { AgentDefinition } from "./definition.ts";
 
+/** The mock agent: part of this program, needs no model. Its modes and models are real: it acts on them. */
 export const mock: AgentDefinition = {
 	id: "mock",
 	title: "Mock",
-	capabilities: {
-		planMode: true,
-		permissions: true,
-		questions: true,
-		toolCalls: true,
-		toolResults: true,
-		textMessages: true,
-		images: true,
-		fileAttachments: true,
-		sessionLifecycle: true,
-		errorEvents: true,
-		reasoning: true,
-		status: true,
-		commandExecution: true,
-		fileChanges: true,
-		mcpTools: true,
-		streamingDeltas: true,
-		itemStarted: true,
-		sharedProcess: false,
-	},
+	capabilities: capabilities(
+		"planMode",
+		"permissions",
+		"questions",
+		"toolCalls",
+		"toolResults",
+		"textMessages",
+		"images",
+		"fileAttachments",
+		"sessionLifecycle",
+		"errorEvents",
+		"reasoning",
+		"status",
+		"commandExecution",
+		"fileChanges",
+		"mcpTools",
+		"streamingDeltas",
+		"itemStarted",
+	),
 	credentials: [],
 	pathLaunchers: ["mock-acp"],
 	configOptions: [
