@@ -11,6 +11,8 @@ export interface BenchArguments {
 	only: readonly string[] | undefined;
 	/** Folder for CPU profiles of our server; undefined: none are taken. */
 	profile: string | undefined;
+	/** Bundle to measure as ours; undefined: the built one. */
+	bundle: string | undefined;
 	workloads: readonly Workload[];
 }
 
@@ -29,6 +31,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 			rounds: { type: "string" },
 			only: { type: "string" },
 			profile: { type: "string" },
+			bundle: { type: "string" },
 		},
 	});
 	const unknown = positionals.filter((name) => known.every((workload) => workload.name !== name));
@@ -42,6 +45,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 		rounds: values.rounds === undefined ? undefined : parseRounds(values.rounds),
 		only: values.only?.split(","),
 		profile: values.profile === undefined ? undefined : resolve(values.profile),
+		bundle: values.bundle === undefined ? undefined : resolve(values.bundle),
 		workloads: positionals.length === 0 ? known : known.filter((workload) => positionals.includes(workload.name)),
 	};
 }
@@ -56,10 +60,11 @@ function parseRounds(text: string): number {
 export function usage(known: readonly Workload[]): string {
 	const width = Math.max(...known.map((workload) => workload.name.length));
 	return [
-		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--profile folder] [--json]",
+		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--profile folder] [--bundle file] [--json]",
 		"",
 		"Measures the built runtime next to the published original and a bare Node bridge (limit).",
 		"--profile writes a CPU profile of each of our servers into the folder; the times of such a run mean nothing.",
+		"--bundle measures another build as ours.",
 		"",
 		...known.map((workload) => `  ${workload.name.padEnd(width)}  ${workload.title}`),
 	].join("\n");

@@ -54,7 +54,7 @@ async function run(
 	signal: AbortSignal,
 	progress: Progress,
 ): Promise<void> {
-	const found = findContestants(workspace, parsed.profile);
+	const found = findContestants(workspace, parsed);
 	const contestants = found.contestants.filter(({ name }) => parsed.only?.includes(name) ?? true);
 	const machine = {
 		processor: cpus()[0]?.model ?? "unknown",

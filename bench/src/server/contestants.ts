@@ -27,16 +27,20 @@ export interface Found {
 	missing: string[];
 }
 
-/**
- * Finds out who can take part on this machine.
- *
- * @param profile Folder for CPU profiles of our server, if any are wanted.
- */
-export function findContestants(workspace: Workspace, profile: string | undefined): Found {
+/** What may be said about our own server. */
+export interface OwnServerOptions {
+	/** Folder for CPU profiles of it, if any are wanted. */
+	profile?: string | undefined;
+	/** The bundle to measure. @default the built one */
+	bundle?: string | undefined;
+}
+
+/** Finds out who can take part on this machine. */
+export function findContestants(workspace: Workspace, options: OwnServerOptions): Found {
 	const found: Found = { contestants: [], missing: [] };
-	const ours = findOurs(profile);
+	const ours = findOurs(options);
 	if (ours) found.contestants.push(ours);
-	else found.missing.push("ours: agent-runtime/dist/sandbox-agent.mjs is not built; run `pnpm build`");
+	else found.missing.push("ours: the bundle agent-runtime/dist/sandbox-agent.mjs is not built; run `pnpm build`");
 	const original = findOriginal(workspace);
 	if (original) found.contestants.push(original);
 	else found.missing.push("original: no published binary for this platform (it is a dependency on linux-x64 only)");
@@ -56,8 +60,8 @@ function serverArguments(port: number): string[] {
 	return ["server", "--host", "127.0.0.1", "--port", String(port), "--token", BENCH_TOKEN, "--no-telemetry"];
 }
 
-function findOurs(profile: string | undefined): Contestant | undefined {
-	const bundle = join(root, "agent-runtime/dist/sandbox-agent.mjs");
+function findOurs({ profile, bundle: given }: OwnServerOptions): Contestant | undefined {
+	const bundle = given ?? join(root, "agent-runtime/dist/sandbox-agent.mjs");
 	if (!existsSync(bundle)) return undefined;
 	const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
 	const built = existsSync(join(root, "sdk/dist/index.js")) && existsSync(join(root, "sdk/dist/local.js"));
