@@ -245,7 +245,10 @@ export class AcpConnection {
 		if (open?.entry === entry) return this.#answer(open, posted, readBefore);
 		const line = entry.reply === undefined ? undefined : await readLine(this.log, entry.reply);
 		if (line) return { status: 200, line };
-		throw new SandboxAgentError("reply_evicted", `the reply to request ${JSON.stringify(entry.id)} is no longer retained`);
+		throw new SandboxAgentError(
+			"reply_evicted",
+			`the reply to request ${JSON.stringify(entry.id)} is no longer retained`,
+		);
 	}
 
 	#start(): void {
@@ -330,7 +333,9 @@ export class AcpConnection {
 	#fail(requests: readonly OpenRequest[], error: SandboxAgentError, before: readonly AppendRecord[] = []): void {
 		if (requests.length + before.length === 0) return;
 		const generation = this.#generation;
-		const replies = requests.map(({ id }): AppendRecord => ({ kind: "adapter", generation, data: errorReply(id, error) }));
+		const replies = requests.map(
+			({ id }): AppendRecord => ({ kind: "adapter", generation, data: errorReply(id, error) }),
+		);
 		const last = this.log.append([...before, ...replies]);
 		const outcome: Outcome = { kind: "failure", error };
 		requests.forEach((open, index) => {
@@ -367,7 +372,6 @@ export class AcpConnection {
 		this.#journal.close();
 		this.#ended.abort();
 	}
-
 }
 
 function agentRecord(line: Uint8Array, generation: number, error: string | undefined): AppendRecord {

@@ -18,7 +18,10 @@ export function exitError(agent: string, exit: AgentExit): SandboxAgentError {
 export function startError(cause: unknown): SandboxAgentError {
 	const reason = cause instanceof Error ? cause.message : String(cause);
 	const message = `failed to start agent process: ${reason}`;
-	return new SandboxAgentError("stream_error", `stream error: ${message}`, { details: { details: { message } }, cause });
+	return new SandboxAgentError("stream_error", `stream error: ${message}`, {
+		details: { details: { message } },
+		cause,
+	});
 }
 
 /** What open requests end with when their connection is closed. */

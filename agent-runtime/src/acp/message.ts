@@ -20,7 +20,9 @@ const SPACE = 0x20;
 export function classify(value: object): Message {
 	const { id, method } = value as { id?: unknown; method?: unknown };
 	if (typeof method === "string") {
-		return id === undefined ? { kind: "notification", method } : { kind: "request", id, idKey: JSON.stringify(id), method };
+		return id === undefined
+			? { kind: "notification", method }
+			: { kind: "request", id, idKey: JSON.stringify(id), method };
 	}
 	return id === undefined ? { kind: "other" } : { kind: "answer", idKey: JSON.stringify(id) };
 }

@@ -30,6 +30,7 @@ export class OpenRequest {
 	readonly #waiters = new Set<(answer: Outcome | EarlyAnswer) => void>();
 	/** Waiters past their early-answer time, for which no reader was attached then. */
 	readonly #overdue = new Set<(answer: Outcome | EarlyAnswer) => void>();
+	#outcome: Outcome | undefined;
 
 	constructor(entry: JournalEntry, id: unknown, idKey: IdKey) {
 		this.entry = entry;
@@ -39,6 +40,7 @@ export class OpenRequest {
 
 	/** Resolves with the outcome, or with the reason to answer before there is one. The request goes on either way. */
 	wait(options: WaitOptions): Promise<Outcome | EarlyAnswer> {
+		if (this.#outcome) return Promise.resolve(this.#outcome);
 		return new Promise((resolve) => {
 			const finish = (answer: Outcome | EarlyAnswer) => {
 				clearTimeout(earlyTimer);
@@ -69,6 +71,7 @@ export class OpenRequest {
 	}
 
 	settle(outcome: Outcome): void {
+		this.#outcome = outcome;
 		for (const finish of [...this.#waiters]) finish(outcome);
 	}
 }

@@ -58,7 +58,11 @@ export class RequestJournal {
 	 * Opens the journal at a path, or in memory only. Write errors go to `onError` and never fail a request: the journal
 	 * then goes on in memory.
 	 */
-	static open(options: { path: string | undefined; maxKeys: number; onError: (error: unknown) => void }): RequestJournal {
+	static open(options: {
+		path: string | undefined;
+		maxKeys: number;
+		onError: (error: unknown) => void;
+	}): RequestJournal {
 		const journal = new RequestJournal(options.path, options.maxKeys, options.onError);
 		journal.#restore();
 		return journal;

@@ -6,8 +6,8 @@ import type { PostAnswer, Posted } from "../acp/connection.ts";
 import { streamEvents } from "../acp/event-stream.ts";
 import { parseClientMessage } from "../acp/message.ts";
 import type { AcpRegistry } from "../acp/registry.ts";
-import type { RouteHandlers } from "../server/route-handler.ts";
 import { readBody } from "../server/read-body.ts";
+import type { RouteHandlers } from "../server/route-handler.ts";
 
 type AcpHandlers = Pick<RouteHandlers, "listAcpServers" | "postAcp" | "streamAcp" | "closeAcp">;
 
@@ -24,7 +24,7 @@ export function createAcpRoutes(registry: AcpRegistry): AcpHandlers {
 		async postAcp({ request, response, params, query }) {
 			requireJson(request);
 			requireAcceptable(request, "application/json");
-			const body = await readBody(request, registry.limits.maxMessageBytes);
+			const body = await readBody(request, { maxBytes: registry.limits.maxMessageBytes });
 			const { message, line } = parseClientMessage(body);
 			const { agent } = query;
 			if (agent !== undefined && !isAgentId(agent)) {
