@@ -1,9 +1,9 @@
 // Each line is public API: what stands here must be kept.
 export {
-	AGENT_IDS,
 	type AcpEnvelope,
 	type AcpServerInfo,
 	type AcpServerListResponse,
+	AGENT_IDS,
 	type AgentCapabilities,
 	type AgentConfigOption,
 	type AgentId,
