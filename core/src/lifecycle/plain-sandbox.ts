@@ -1,8 +1,10 @@
 import { SandboxAgentError } from "../errors/index.ts";
 import type { Endpoint } from "../provider/endpoint.ts";
-import type { OperationOptions } from "../provider/launch.ts";
+import type { OperationOptions, ProgressListener } from "../provider/launch.ts";
 import type { SandboxProvider } from "../provider/provider.ts";
 import { abortable } from "../util/deadline.ts";
+import { singleFlight } from "../util/single-flight.ts";
+import { createOrUndo } from "./create-or-undo.ts";
 import { report } from "./progress.ts";
 import type { OpenSandboxRequest, RunningSandbox } from "./types.ts";
 import { undo } from "./undo.ts";
@@ -23,8 +25,9 @@ class PlainSandbox implements RunningSandbox {
 	readonly provider: SandboxProvider;
 	readonly isNew: boolean;
 	readonly #request: OpenSandboxRequest;
+	readonly #listeners = new Set<ProgressListener>();
 	#endpoint: Endpoint | undefined;
-	#ensuring: Promise<void> | undefined;
+	readonly #reopen = singleFlight(() => this.#openAgain());
 	#id = "";
 
 	constructor(request: OpenSandboxRequest) {
@@ -47,17 +50,18 @@ class PlainSandbox implements RunningSandbox {
 			);
 		}
 		signal?.throwIfAborted();
-		if (sandboxId === undefined) await this.#create();
-		else await this.#reconnect(sandboxId);
+		if (onProgress) this.#listeners.add(onProgress);
 		try {
+			if (sandboxId === undefined) await this.#create();
+			else await this.#reconnect(sandboxId);
 			await this.endpoint({ signal });
 			if (!this.#request.skipHealthCheck) await this.#waitForHealth(signal);
+			report(this.#report, { phase: "ready", message: "the server answers" });
 		} catch (error) {
-			if (!this.isNew) throw error;
-			report(onProgress, { phase: "undo", message: `destroying ${provider.name}/${this.#id}` });
-			throw await undo(error, [() => this.kill()], onProgress);
+			throw await this.#undoOpen(error);
+		} finally {
+			if (onProgress) this.#listeners.delete(onProgress);
 		}
-		report(onProgress, { phase: "ready", message: "the server answers" });
 	}
 
 	async endpoint(options: { fresh?: boolean | undefined; signal?: AbortSignal | undefined } = {}): Promise<Endpoint> {
@@ -68,10 +72,13 @@ class PlainSandbox implements RunningSandbox {
 	}
 
 	async ensureServer(options: OperationOptions = {}): Promise<void> {
-		this.#ensuring ??= this.#reopen(options).finally(() => {
-			this.#ensuring = undefined;
-		});
-		await abortable(this.#ensuring, options.signal);
+		const { onProgress } = options;
+		if (onProgress) this.#listeners.add(onProgress);
+		try {
+			await abortable(this.#reopen(), options.signal);
+		} finally {
+			if (onProgress) this.#listeners.delete(onProgress);
+		}
 	}
 
 	async pause(): Promise<void> {
@@ -98,14 +105,16 @@ class PlainSandbox implements RunningSandbox {
 		this.#endpoint = undefined;
 	}
 
-	/** A plain provider takes no signal: after an abort its call is waited for, so that its sandbox can be removed. */
 	async #create(): Promise<void> {
 		const { provider, signal, onProgress } = this.#request;
 		report(onProgress, { phase: "create", message: `creating a ${provider.name} sandbox` });
-		this.#id = await provider.create();
-		if (!signal?.aborted) return;
-		throw await undo(signal.reason, [() => this.kill()], onProgress);
+		const remove = (id: string) => (provider.kill ?? provider.destroy).call(provider, id);
+		this.#id = await createOrUndo({ creation: provider.create(), remove, signal, onProgress });
 	}
+
+	readonly #report: ProgressListener = (event) => {
+		for (const listener of this.#listeners) report(listener, event);
+	};
 
 	async #reconnect(id: string): Promise<void> {
 		const { provider, signal, onProgress } = this.#request;
@@ -113,6 +122,12 @@ class PlainSandbox implements RunningSandbox {
 		this.#id = id;
 		await abortable(Promise.resolve(provider.reconnect?.(id)), signal);
 		await abortable(Promise.resolve(provider.ensureServer?.(id)), signal);
+	}
+
+	async #undoOpen(error: unknown): Promise<unknown> {
+		if (!this.isNew || this.#id === "") return error;
+		report(this.#report, { phase: "undo", message: `destroying ${this.provider.name}/${this.#id}` });
+		return await undo(error, [() => this.kill()], this.#report);
 	}
 
 	async #resolve(): Promise<Endpoint> {
@@ -127,24 +142,24 @@ class PlainSandbox implements RunningSandbox {
 		};
 	}
 
-	async #reopen(options: OperationOptions): Promise<void> {
+	/** Shared by all callers of `ensureServer`, so no single caller's signal ends it. */
+	async #openAgain(): Promise<void> {
 		await this.provider.reconnect?.(this.#id);
 		await this.provider.ensureServer?.(this.#id);
 		await this.endpoint({ fresh: true });
-		await this.#waitForHealth(undefined, options);
+		await this.#waitForHealth(undefined);
 	}
 
-	async #waitForHealth(signal: AbortSignal | undefined, options: OperationOptions = {}): Promise<void> {
-		const onProgress = options.onProgress ?? this.#request.onProgress;
+	async #waitForHealth(signal: AbortSignal | undefined): Promise<void> {
 		const { ensureServer } = this.provider;
-		report(onProgress, { phase: "health", message: "waiting until the server answers" });
+		report(this.#report, { phase: "health", message: "waiting until the server answers" });
 		await waitForHealth({
 			endpoint: () => this.endpoint(),
 			fetch: this.#request.fetch,
 			headers: this.#request.headers,
 			timeoutMs: this.#request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
 			signal,
-			onProgress,
+			onProgress: this.#report,
 			ensureServer: ensureServer && (() => ensureServer.call(this.provider, this.#id)),
 		});
 	}

@@ -6,6 +6,8 @@ import { createRuntime } from "../provider/runtime.ts";
 import type { Runtime } from "../provider/runtime-artifact.ts";
 import type { SandboxHandle } from "../provider/sandbox-handle.ts";
 import { abortable, deadline } from "../util/deadline.ts";
+import { singleFlight } from "../util/single-flight.ts";
+import { createOrUndo } from "./create-or-undo.ts";
 import { ownershipLabels } from "./ownership.ts";
 import { report } from "./progress.ts";
 import { bootByShell } from "./shell-boot.ts";
@@ -39,7 +41,7 @@ class SpecSandbox implements RunningSandbox {
 	#handle: SandboxHandle | undefined;
 	#server: LaunchedServer | undefined;
 	#endpoint: Endpoint | undefined;
-	#ensuring: Promise<void> | undefined;
+	readonly #reopen = singleFlight(() => this.#openAgain());
 	#id = "";
 
 	constructor(request: OpenSandboxRequest, spec: ProviderSpec) {
@@ -87,11 +89,8 @@ class SpecSandbox implements RunningSandbox {
 	async ensureServer(options: OperationOptions = {}): Promise<void> {
 		const { onProgress } = options;
 		if (onProgress) this.#listeners.add(onProgress);
-		this.#ensuring ??= this.#reopen().finally(() => {
-			this.#ensuring = undefined;
-		});
 		try {
-			await abortable(this.#ensuring, options.signal);
+			await abortable(this.#reopen(), options.signal);
 		} finally {
 			if (onProgress) this.#listeners.delete(onProgress);
 		}
@@ -110,7 +109,7 @@ class SpecSandbox implements RunningSandbox {
 
 	async kill(): Promise<void> {
 		await this.release();
-		await (this.#spec.kill ?? this.#spec.destroy).call(this.#spec, this.#id);
+		await this.#remove(this.#id);
 	}
 
 	async destroy(): Promise<void> {
@@ -120,7 +119,6 @@ class SpecSandbox implements RunningSandbox {
 
 	async release(): Promise<void> {
 		const handle = this.#handle;
-		this.#server?.release?.();
 		this.#endpoint = undefined;
 		await handle?.release?.();
 	}
@@ -144,9 +142,19 @@ class SpecSandbox implements RunningSandbox {
 		report(this.#report, { phase: "create", message: `creating a ${this.#spec.name} sandbox` });
 		const key = crypto.randomUUID();
 		const request = { ...(await this.#launchRequest(signal)), key, labels: ownershipLabels(key, labels) };
-		// Not raced against the signal: the vendor's call either honours it or yields the id that has to be destroyed.
-		this.#adopt(await this.#spec.create(request));
+		const handle = await createOrUndo({
+			creation: this.#spec.create(request),
+			remove: (created) => this.#remove(created.id),
+			signal,
+			onProgress: this.#report,
+		});
+		this.#adopt(handle);
 		signal?.throwIfAborted();
+	}
+
+	/** For good, also where `destroy` keeps something. */
+	async #remove(id: string): Promise<void> {
+		await (this.#spec.kill ?? this.#spec.destroy).call(this.#spec, id);
 	}
 
 	async #connect(id: string, signal: AbortSignal | undefined): Promise<void> {
@@ -178,7 +186,6 @@ class SpecSandbox implements RunningSandbox {
 				? handle.launch(request)
 				: bootByShell(this.#spec.name, handle, request, this.#spec.host ?? "0.0.0.0");
 			const server = await abortable(launch, limit.signal);
-			this.#server?.release?.();
 			this.#server = server;
 			if (this.#request.skipHealthCheck) return;
 			report(this.#report, { phase: "health", message: "waiting until the server answers" });
@@ -193,11 +200,12 @@ class SpecSandbox implements RunningSandbox {
 			});
 		} finally {
 			limit.clear();
+			this.#server?.release?.();
 		}
 	}
 
 	/** Shared by all callers of `ensureServer`, so no single caller's signal ends it. */
-	async #reopen(): Promise<void> {
+	async #openAgain(): Promise<void> {
 		const previous = this.#handle;
 		await this.#connect(this.#id, undefined);
 		await previous?.release?.();
@@ -209,8 +217,7 @@ class SpecSandbox implements RunningSandbox {
 		const steps = [() => this.release()];
 		if (this.isNew && id !== "") {
 			report(this.#report, { phase: "undo", message: `destroying ${this.#spec.name}/${id}` });
-			const remove = this.#spec.kill ?? this.#spec.destroy;
-			steps.push(() => remove.call(this.#spec, id));
+			steps.push(() => this.#remove(id));
 		}
 		return await undo(error, steps, this.#report);
 	}

@@ -101,13 +101,14 @@ function createProbe(options: HealthWaitOptions, began: number, clock: Clock, si
 		if (!options.server?.probe || clock.now() < next) return;
 		probes++;
 		next = clock.now() + backoffDelay(probes, PROBE);
+		let exit: ServerExit | undefined;
 		try {
-			const exit = await options.server.probe({ signal });
-			if (exit) throw serverDied(exit);
+			exit = await options.server.probe({ signal });
 		} catch (error) {
-			if (signal.aborted || SandboxAgentError.isInstance(error, "start_failed")) throw error;
+			if (signal.aborted) throw error;
 			report(options.onProgress, { phase: "health", message: "could not ask whether the server lives", error });
 		}
+		if (exit) throw serverDied(exit);
 	};
 }
 
@@ -137,7 +138,8 @@ function isRetryable(error: unknown): boolean {
 }
 
 /** The error of a server process that ended although it should serve. */
-export function serverDied(exit: ServerExit): SandboxAgentError {
+export function serverDied(exit: ServerExit): Error {
+	if (exit.error) return exit.error;
 	const how = exit.exitCode === null ? "ended" : `exited with code ${exit.exitCode}`;
 	const log = exit.log.trim();
 	return new SandboxAgentError("start_failed", `the server ${how}${log === "" ? "" : `; its log ends with:\n${log}`}`, {

@@ -48,6 +48,8 @@ export interface ServerExit {
 	readonly exitCode: number | null;
 	/** The end of its log, at most 8 KiB. */
 	readonly log: string;
+	/** What the provider recognises in it, thrown in place of the general `start_failed`. */
+	readonly error?: Error | undefined;
 }
 
 /** A server that has been started, or was found running. */
@@ -63,6 +65,6 @@ export interface LaunchedServer {
 	readonly exited?: Promise<ServerExit> | undefined;
 	/** Asks whether the server process still lives; the exit when it does not. For vendors that cannot push `exited`. */
 	readonly probe?: ((options?: OperationOptions) => Promise<ServerExit | undefined>) | undefined;
-	/** Ends the watching of `exited`. The server lives on. */
+	/** Ends the watching of `exited`, as soon as the server answers or its start has failed. The server lives on. */
 	release?(): void;
 }
