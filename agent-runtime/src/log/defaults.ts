@@ -19,3 +19,5 @@ export const INDEX_STEP_BYTES = 128 * 1024;
  * further on, so an id that anyone has seen is never given to another record.
  */
 export const MAX_UNSYNCED_RECORDS = 1024 * 1024;
+/** The same distance for a log that was left behind by a process which had gone on without its disk. */
+export const MAX_UNWRITTEN_RECORDS = 2 ** 32;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { archiveName } from "./archive-name.ts";
 import { bootMark } from "./boot-mark.ts";
 import {
 	DEFAULT_DISK_BYTES,
@@ -8,7 +9,8 @@ import {
 	DEFAULT_SYNC_INTERVAL_MS,
 	MAX_UNSYNCED_RECORDS,
 } from "./defaults.ts";
-import { type LogFileSystem, nodeFileSystem } from "./file-system.ts";
+import type { EventLogOptions } from "./event-log-options.ts";
+import { nodeFileSystem } from "./file-system.ts";
 import { type Counters, emptyFrameView, encodeRun, type LineRun, measureRun, parseFrame } from "./frame.ts";
 import { type MemoryBlock, MemoryTail } from "./memory-tail.ts";
 import { LogReader } from "./reader.ts";
@@ -16,32 +18,6 @@ import type { AppendRecord, LogRecord, RecordKind } from "./record.ts";
 import { scanRecords } from "./scan.ts";
 import { SegmentStore } from "./segment-store.ts";
 import { SyncSchedule } from "./sync-schedule.ts";
-
-export interface EventLogOptions {
-	/** Folder of this one log, created when missing. `undefined`: memory only. */
-	directory: string | undefined;
-	/** @default 1 MiB. The newest append is kept whole even when it is larger, unless it is on disk. */
-	memoryBytes?: number | undefined;
-	/** @default 256 MiB. Beyond it the oldest segment goes. */
-	diskBytes?: number | undefined;
-	/** @default 8 MiB, and at most a quarter of `diskBytes`. */
-	segmentBytes?: number | undefined;
-	/** Time from an append to the `fdatasync` that covers it. @default 1000 */
-	syncIntervalMs?: number | undefined;
-	/** Least time between two attempts to use a failed disk again; made on append. @default 5000 */
-	retryMs?: number | undefined;
-	/** Epoch milliseconds for `at`. @default Date.now */
-	now?: (() => number) | undefined;
-	/** Mark of the machine's present boot: the same mark means that nothing written before a kill is lost. */
-	boot?: string | undefined;
-	fileSystem?: LogFileSystem | undefined;
-	/** The disk failed and the log goes on in memory. Also called within `open`. Must not throw. */
-	onDegraded?: ((error: unknown) => void) | undefined;
-	/** Appends reach the disk again. What only memory held meanwhile and had to drop is a gap on disk. */
-	onRestored?: (() => void) | undefined;
-	/** Failures that do not endanger new records: a segment that cannot be read or removed. @default a process warning */
-	onError?: ((error: unknown) => void) | undefined;
-}
 
 /**
  * The append-only log of one connection. Records are in the file before `append` returns and before any reader is woken;
@@ -226,6 +202,7 @@ export class EventLog {
 	async close(): Promise<void> {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
+		this.#tryRestore();
 		await this.#sync.now();
 		this.#endDisk();
 	}
@@ -235,6 +212,7 @@ export class EventLog {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
 		this.#sync.stop();
+		this.#tryRestore();
 		try {
 			this.#store?.syncBlocking();
 		} catch (error) {
@@ -244,12 +222,16 @@ export class EventLog {
 	}
 
 	/**
-	 * Closes the log and moves its folder to `target`, which must not exist and be on the same file system. Readers go
-	 * on at the new place. Rejects with the error of the file system when the move fails; the log is closed then, too.
+	 * Closes the log and moves its folder below `root`, which is on the same file system, under a name that tells its age
+	 * and size to {@link enforceRetention}. Readers go on at the new place. Returns the new path, undefined for a log
+	 * without a folder. Rejects with the error of the file system when the move fails; the log is closed then, too.
 	 */
-	async archive(target: string): Promise<void> {
+	async archive(root: string): Promise<string | undefined> {
 		await this.close();
-		this.#store?.move(target);
+		if (this.#store === undefined) return undefined;
+		const name = archiveName({ archivedAt: this.#now(), bytes: this.#store.bytes, epoch: this.#epoch });
+		this.#store.move(root, name);
+		return this.#store.directory;
 	}
 
 	#appendRuns(runs: readonly LineRun[]): number {
@@ -284,6 +266,11 @@ export class EventLog {
 		} catch (error) {
 			this.#degrade(error);
 		}
+	}
+
+	/** A last attempt before the memory goes. */
+	#tryRestore(): void {
+		if (this.#store !== undefined && !this.#isDurable) this.#restore(this.#store);
 	}
 
 	/** Writes to a new segment what memory holds and disk does not. What memory has dropped stays a hole in the ids. */

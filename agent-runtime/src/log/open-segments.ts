@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { isSameBoot } from "./boot-mark.ts";
 import { crc32 } from "./checksum.ts";
-import { MAX_UNSYNCED_RECORDS, READ_CHUNK_BYTES } from "./defaults.ts";
+import { MAX_UNSYNCED_RECORDS, MAX_UNWRITTEN_RECORDS, READ_CHUNK_BYTES } from "./defaults.ts";
 import type { LogFileSystem } from "./file-system.ts";
 import type { ControlNote, Counters } from "./frame.ts";
 import { FrameScanner } from "./frame-scanner.ts";
@@ -14,8 +14,10 @@ const SEGMENT_NAME = /^(\d{10})\.log$/;
 /** What a directory holds of a log. */
 export interface OpenedSegments {
 	epoch: string;
-	/** Oldest first, at least one. The last one is cut behind its last intact frame and held for writing. */
+	/** Oldest first, at least one. */
 	segments: Segment[];
+	/** The last segment, cut behind its last intact frame and held, when it can be continued. */
+	writable: Segment | undefined;
 	/** Where the next record stands. Beyond the last retained one when the end of the log may have been lost. */
 	counters: Counters;
 	/**
@@ -23,7 +25,7 @@ export interface OpenedSegments {
 	 * must not find it looking the same after more has been shown.
 	 */
 	mustSyncFirst: boolean;
-	/** Set when the last segment can be read but not written to. */
+	/** Why the disk cannot be written to, if so. */
 	failure: unknown;
 }
 
@@ -110,21 +112,21 @@ function openSegment(
 /**
  * Reads the last segment through, cuts it behind its last intact frame, and moves the counters past every id that may
  * have been shown before the end was lost: a frame that was cut says itself how far it went; otherwise, after another
- * boot or with unreadable bytes at the end, up to {@link MAX_UNSYNCED_RECORDS} records may have been in memory only.
+ * boot or with unreadable bytes at the end, up to {@link MAX_UNSYNCED_RECORDS} records may have been in memory only. A
+ * segment marked incomplete is not continued: its mark must not count twice.
  */
 function recoverLast(
 	segment: Segment,
 	header: SegmentHeader,
 	boot: string,
 	later: LaterFile,
-): Pick<OpenedSegments, "counters" | "mustSyncFirst" | "failure"> {
+): Pick<OpenedSegments, "counters" | "mustSyncFirst" | "writable" | "failure"> {
 	segment.hold();
 	let failure: unknown;
 	try {
 		segment.openForWriting();
 	} catch (error) {
 		failure = error;
-		segment.release();
 	}
 	const counters = { ...header.counters };
 	let note: ControlNote = { state: "opened", boot: header.boot };
@@ -150,12 +152,15 @@ function recoverLast(
 		}
 	}
 	const closed = note.state === "closed" && later === "none";
+	const isWritable = failure === undefined && !header.isIncomplete;
+	if (!isWritable) segment.release();
 	let skipped = closed || isSameBoot(lastBoot, boot) ? 0 : MAX_UNSYNCED_RECORDS;
 	if (skipped === 0 && later === "damaged") skipped = MAX_UNSYNCED_RECORDS;
 	if (skipped === 0 && segment.size < fileBytes) skipped = tornIds(counters, scanner);
+	if (header.isIncomplete) skipped = MAX_UNWRITTEN_RECORDS;
 	counters.nextId += skipped;
 	counters.nextPosition += skipped;
-	return { counters, mustSyncFirst: closed || skipped > 0, failure };
+	return { counters, mustSyncFirst: closed || skipped > 0, writable: isWritable ? segment : undefined, failure };
 }
 
 /** How many ids a torn end may have held: the header of a cut frame says it, and without one it is unknown. */

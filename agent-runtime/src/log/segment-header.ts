@@ -5,9 +5,10 @@ import type { Counters } from "./frame.ts";
 /*
  * The first 128 bytes of a segment file. Little endian:
  *
- *    0  "SALOG\0" and a 16 bit format version   24  next id, 48 bit        40  createdAt, a double
- *    8  epoch, 16 bytes of a uuid               32  next position, 48 bit  48  boot mark, 64 bytes, zero padded
- *  124  crc32 of everything before
+ *    0  "SALOG\0" and a 16 bit format version   30  flags: 1 = incomplete
+ *    8  epoch, 16 bytes of a uuid               32  next position, 48 bit
+ *   24  next id, 48 bit                         40  createdAt, a double
+ *  124  crc32 of everything before              48  boot mark, 64 bytes, zero padded
  */
 
 export const SEGMENT_HEADER_BYTES = 128;
@@ -23,6 +24,8 @@ export interface SegmentHeader {
 	createdAt: number;
 	/** {@link bootMark} of the machine that began the segment. */
 	boot: string;
+	/** Set in place when the disk failed: records were shown that this segment does not hold. */
+	isIncomplete: boolean;
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
@@ -31,6 +34,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 	bytes.writeUInt16LE(VERSION, 6);
 	bytes.write(header.epoch.replaceAll("-", ""), 8, 16, "hex");
 	bytes.writeUIntLE(header.counters.nextId, 24, 6);
+	bytes.writeUInt16LE(header.isIncomplete ? 1 : 0, 30);
 	bytes.writeUIntLE(header.counters.nextPosition, 32, 6);
 	bytes.writeDoubleLE(header.createdAt, 40);
 	bytes.write(header.boot, 48, BOOT_BYTES, "latin1");
@@ -57,6 +61,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 		epoch: [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-"),
 		counters: { nextId: bytes.readUIntLE(24, 6), nextPosition: bytes.readUIntLE(32, 6) },
 		createdAt: bytes.readDoubleLE(40),
+		isIncomplete: bytes.readUInt16LE(30) === 1,
 		boot: padding < 0 ? boot : boot.slice(0, padding),
 	};
 }

@@ -3,7 +3,7 @@ import type { LogFileSystem } from "./file-system.ts";
 import { type ControlNote, type Counters, encodeControl } from "./frame.ts";
 import { type OpenedSegments, openSegments, seedOfEpoch, segmentName } from "./open-segments.ts";
 import { Segment } from "./segment.ts";
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
+import { decodeSegmentHeader, encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 
 export interface SegmentStoreOptions {
 	fileSystem: LogFileSystem;
@@ -42,7 +42,7 @@ export class SegmentStore {
 		this.#segments = opened?.segments ?? [];
 		this.#bytes = this.#segments.reduce((sum, segment) => sum + segment.size, 0);
 		this.#nextSequence = (this.#segments.at(-1)?.sequence ?? 0) + 1;
-		if (opened !== undefined && opened.failure === undefined) this.#current = this.#segments.at(-1);
+		this.#current = opened?.writable;
 	}
 
 	/**
@@ -119,7 +119,13 @@ export class SegmentStore {
 		});
 		segment.hold();
 		try {
-			const header = encodeSegmentHeader({ epoch: this.epoch, counters, createdAt: now(), boot });
+			const header = encodeSegmentHeader({
+				epoch: this.epoch,
+				counters,
+				createdAt: now(),
+				boot,
+				isIncomplete: false,
+			});
 			segment.write(header, 0, header.byteLength);
 		} catch (error) {
 			segment.evict();
@@ -135,8 +141,24 @@ export class SegmentStore {
 		this.#noted = "opened";
 	}
 
-	/** Stops writing after a failure. What was written stays readable; a torn end is cut if the disk lets us. */
+	/**
+	 * Stops writing after a failure. What was written stays readable; a torn end is cut if the disk lets us. The last
+	 * segment is marked, so that a later start knows that more has been shown than is here.
+	 */
 	abandon(): void {
+		this.#abandonCurrent();
+		const last = this.#segments.at(-1);
+		if (last === undefined) return;
+		try {
+			const header = decodeSegmentHeader(last.readHeader(SEGMENT_HEADER_BYTES));
+			if (header !== undefined) last.overwrite(encodeSegmentHeader({ ...header, isIncomplete: true }), 0);
+		} catch (error) {
+			// A disk that takes no mark either leaves nothing to be done.
+			this.#options.onError(error);
+		}
+	}
+
+	#abandonCurrent(): void {
 		const segment = this.#current;
 		this.#current = undefined;
 		if (segment === undefined) return;
@@ -210,7 +232,9 @@ export class SegmentStore {
 	}
 
 	/** Moves the directory. The log must be closed; readers go on at the new place. */
-	move(target: string): void {
+	move(root: string, name: string): void {
+		const target = join(root, name);
+		this.#options.fileSystem.makeDirectory(root);
 		this.#options.fileSystem.rename(this.#directory, target);
 		this.#directory = target;
 		for (const segment of this.#segments) segment.path = join(target, segmentName(segment.sequence));

@@ -96,6 +96,16 @@ export class Segment {
 		return target.subarray(0, filled);
 	}
 
+	/** The first bytes of the file. */
+	readHeader(length: number): Buffer {
+		this.hold();
+		try {
+			return this.readBlocking(0, length);
+		} finally {
+			this.release();
+		}
+	}
+
 	/** Writes at the end, in one system call unless the kernel takes less. Throws the error of the file system. */
 	write(data: Uint8Array, start: number, end: number): void {
 		const file = this.#file;
@@ -114,6 +124,16 @@ export class Segment {
 	/** Opens the descriptor for reading and writing. Throws the error of the file system. */
 	openForWriting(): void {
 		this.#file ??= this.#fileSystem.open(this.path, "readWrite");
+	}
+
+	/** Overwrites bytes that are there already, which a full disk allows. Throws the error of the file system. */
+	overwrite(data: Uint8Array, position: number): void {
+		const file = this.#fileSystem.open(this.path, "readWrite");
+		try {
+			this.#fileSystem.write(file, data, 0, data.byteLength, position);
+		} finally {
+			this.#fileSystem.close(file);
+		}
 	}
 
 	/** Cuts the file behind its last whole frame. */

@@ -69,6 +69,8 @@ export function faultyFileSystem(): LogFileSystem & {
 	calls: Map<FileOperation, number>;
 	/** The most bytes that one `write` takes. */
 	writeLimit: number;
+	/** How many bytes files may still grow; then ENOSPC. Overwriting is free. */
+	freeBytes: number;
 } {
 	const fail = new Map<FileOperation, () => Error | undefined>();
 	const calls = new Map<FileOperation, number>();
@@ -82,6 +84,7 @@ export function faultyFileSystem(): LogFileSystem & {
 		fail,
 		calls,
 		writeLimit: Number.POSITIVE_INFINITY,
+		freeBytes: Number.POSITIVE_INFINITY,
 	};
 	const guard = <Arguments extends unknown[], Result>(
 		operation: FileOperation,
@@ -118,7 +121,11 @@ export function faultyFileSystem(): LogFileSystem & {
 	system.rename = guard("rename", nodeFileSystem.rename);
 	system.write = (file, data, offset, length, position) => {
 		check("write");
-		return nodeFileSystem.write(file, data, offset, Math.min(length, system.writeLimit), position);
+		const growth = position + length - nodeFileSystem.size(file);
+		const count = Math.min(length, system.writeLimit, length - Math.max(0, growth - system.freeBytes));
+		if (count === 0) throw systemError("ENOSPC");
+		system.freeBytes -= Math.max(0, growth - (length - count));
+		return nodeFileSystem.write(file, data, offset, count, position);
 	};
 	return system;
 }
