@@ -63,7 +63,7 @@ function serverArguments(port: number): string[] {
 function findOurs({ profile, bundle: given }: OwnServerOptions): Contestant | undefined {
 	const bundle = given ?? join(root, "agent-runtime/dist/sandbox-agent.mjs");
 	if (!existsSync(bundle)) return undefined;
-	const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+	const profiling = profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-interval=100", `--cpu-prof-dir=${profile}`];
 	const built = existsSync(join(root, "sdk/dist/index.js")) && existsSync(join(root, "sdk/dist/local.js"));
 	return {
 		name: "ours",
