@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServerAddress } from "../client/acp-connection.ts";
 import { HttpConnection } from "../client/http-connection.ts";
 import { BENCH_TOKEN, type Contestant } from "./contestants.ts";
-import { killGroup, type Workspace } from "./workspace.ts";
+import { type Home, killGroup, type Workspace } from "./workspace.ts";
 
 const RETRY_MS = 1;
 const STOP_GRACE_MS = 3_000;
@@ -20,20 +20,36 @@ export class ServerProcess {
 	readonly startMs: number;
 	readonly #child: ChildProcess;
 	readonly #workspace: Workspace;
-	readonly #home: string;
+	/** Removed at the end; undefined when it belongs to the caller. */
+	readonly #ownHome: Home | undefined;
 
-	private constructor(child: ChildProcess, workspace: Workspace, home: string, port: number, startMs: number) {
+	private constructor(
+		child: ChildProcess,
+		workspace: Workspace,
+		ownHome: Home | undefined,
+		port: number,
+		startMs: number,
+	) {
 		this.#child = child;
 		this.#workspace = workspace;
-		this.#home = home;
+		this.#ownHome = ownHome;
 		this.address = { port, token: BENCH_TOKEN };
 		this.startMs = startMs;
 	}
 
-	/** Starts a server in a home of its own and waits until it is healthy. Rejects with the end of its log when it exits first. */
-	static async start(contestant: Contestant, workspace: Workspace, signal: AbortSignal): Promise<ServerProcess> {
+	/**
+	 * Starts a server and waits until it is healthy. Rejects with the end of its log when it exits first.
+	 *
+	 * @param given The home to live in. @default a new one that is removed with the server
+	 */
+	static async start(
+		contestant: Contestant,
+		workspace: Workspace,
+		signal: AbortSignal,
+		given?: Home,
+	): Promise<ServerProcess> {
 		const port = await freePort();
-		const home = workspace.newHome();
+		const home = given ?? workspace.newHome();
 		const logPath = join(home.directory, "server.log");
 		const log = openSync(logPath, "a");
 		const [command, ...args] = contestant.command(port);
@@ -61,7 +77,7 @@ export class ServerProcess {
 			killGroup(child);
 			throw error;
 		}
-		return new ServerProcess(child, workspace, home.directory, port, performance.now() - begin);
+		return new ServerProcess(child, workspace, given ? undefined : home, port, performance.now() - begin);
 	}
 
 	/** The largest resident set the server process has had since its start, in MB; undefined where /proc does not exist. */
@@ -86,7 +102,7 @@ export class ServerProcess {
 		}
 		// What the server has left in its group.
 		killGroup(child);
-		this.#workspace.removeHome(this.#home);
+		if (this.#ownHome) this.#workspace.removeHome(this.#ownHome);
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

@@ -16,6 +16,12 @@ import { fileURLToPath } from "node:url";
 
 const AGENT_SOURCES = fileURLToPath(new URL("../agent/", import.meta.url));
 
+/** A folder with everything that a server finds and leaves behind, and the environment that points to it. */
+export interface Home {
+	directory: string;
+	environment: NodeJS.ProcessEnv;
+}
+
 /** How the scripted agent came to be: a compiled program, or a Node script where there is no C compiler. */
 export type AgentBuild = "c" | "node";
 
@@ -39,7 +45,7 @@ export class Workspace {
 	 * A new home with a data directory in which the scripted agent is the launcher of `mock`. Returns the environment for a server
 	 * that lives there. Nothing of this process's environment but PATH is in it.
 	 */
-	newHome(): { directory: string; environment: NodeJS.ProcessEnv } {
+	newHome(): Home {
 		this.#homes += 1;
 		const directory = join(this.directory, `home-${this.#homes}`);
 		const launchers = join(directory, "data/sandbox-agent/bin/agent_processes");
@@ -59,7 +65,7 @@ export class Workspace {
 	}
 
 	/** Removes a home once its server has ended. */
-	removeHome(directory: string): void {
+	removeHome({ directory }: Home): void {
 		rmSync(directory, { recursive: true, force: true });
 	}
 

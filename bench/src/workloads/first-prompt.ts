@@ -33,7 +33,7 @@ export const firstPrompt: Workload = {
 			const result = JSON.parse(output) as Record<"startMs" | "promptMs" | "disposeMs", number>;
 			for (const key of ["startMs", "promptMs", "disposeMs"] as const) round.record(key, result[key]);
 		} finally {
-			round.workspace.removeHome(home.directory);
+			round.workspace.removeHome(home);
 		}
 	},
 };
