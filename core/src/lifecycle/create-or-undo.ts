@@ -1,5 +1,6 @@
 import type { ProgressListener } from "../provider/launch.ts";
 import { abortable } from "../util/deadline.ts";
+import { settleWithin } from "./settle-within.ts";
 import { undo } from "./undo.ts";
 
 /** How long an abort waits for a creation that is under way, so that what it makes is removed before the caller goes on. */
@@ -27,12 +28,7 @@ export async function createOrUndo<T>(options: {
 			// A creation that fails leaves nothing: that is its own promise.
 			() => undefined,
 		);
-		let timer: ReturnType<typeof setTimeout> | undefined;
-		const grace = new Promise<void>((resolve) => {
-			timer = setTimeout(resolve, GRACE_MS);
-		});
-		await Promise.race([cleaned, grace]);
-		clearTimeout(timer);
+		await settleWithin(cleaned, GRACE_MS);
 		throw error;
 	}
 }

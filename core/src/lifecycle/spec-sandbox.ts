@@ -10,6 +10,7 @@ import { singleFlight } from "../util/single-flight.ts";
 import { createOrUndo } from "./create-or-undo.ts";
 import { ownershipLabels } from "./ownership.ts";
 import { report } from "./progress.ts";
+import { settleWithin } from "./settle-within.ts";
 import { bootByShell } from "./shell-boot.ts";
 import { randomToken } from "./token.ts";
 import type { OpenSandboxRequest, RunningSandbox } from "./types.ts";
@@ -18,6 +19,8 @@ import { waitForHealth } from "./wait-for-health.ts";
 
 const DEFAULT_PORT = 3000;
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** How long an aborted launch may take to end. */
+const LAUNCH_GRACE_MS = 2_000;
 /** An endpoint is asked for again this long before it expires. */
 const EXPIRY_MARGIN_MS = 30_000;
 
@@ -185,8 +188,7 @@ class SpecSandbox implements RunningSandbox {
 			const launch = handle.launch
 				? handle.launch(request)
 				: bootByShell(this.#spec.name, handle, request, this.#spec.host ?? "0.0.0.0");
-			const server = await abortable(launch, limit.signal);
-			this.#server = server;
+			const server = await this.#launched(launch, limit.signal);
 			if (this.#request.skipHealthCheck) return;
 			report(this.#report, { phase: "health", message: "waiting until the server answers" });
 			await waitForHealth({
@@ -201,6 +203,17 @@ class SpecSandbox implements RunningSandbox {
 		} finally {
 			limit.clear();
 			this.#server?.release?.();
+		}
+	}
+
+	/** An aborted launch is given time to end: what it works on may be removed next. */
+	async #launched(launch: Promise<LaunchedServer>, signal: AbortSignal | undefined): Promise<LaunchedServer> {
+		try {
+			this.#server = await abortable(launch, signal);
+			return this.#server;
+		} catch (error) {
+			if (signal?.aborted) await settleWithin(launch, LAUNCH_GRACE_MS);
+			throw error;
 		}
 	}
 
