@@ -1,0 +1,147 @@
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { abortable } from "@sandbox-agent/core/util";
+import { clientDisposed, type ServerLink } from "../http/server-link.ts";
+import type { ErrorReporter } from "../listeners.ts";
+import { isObject } from "./envelope.ts";
+import { type ConnectionHandler, LiveAcpConnection } from "./live-acp-connection.ts";
+
+/** Version of the Agent Client Protocol. */
+const PROTOCOL_VERSION = 1;
+
+/** Ways to log in that need nothing but a variable of the agent's environment. */
+const API_KEY_METHODS = new Set(["codex-api-key", "openai-api-key", "anthropic-api-key"]);
+
+/** What is known about a connection after its handshake. */
+export interface OpenConnection {
+	readonly connection: LiveAcpConnection;
+	/** `agentCapabilities` of the agent's answer. */
+	readonly capabilities: { readonly [member: string]: unknown };
+}
+
+/** The connections of one client: one for each agent it uses, made at first use. */
+export class AgentConnections {
+	readonly #link: ServerLink;
+	readonly #handler: ConnectionHandler;
+	readonly #report: ErrorReporter;
+	readonly #open = new Map<string, Promise<OpenConnection>>();
+	/** Every connection that has not been closed on the server. */
+	readonly #all = new Set<LiveAcpConnection>();
+	readonly #clientId = crypto.randomUUID().slice(0, 8);
+	#requests = 0;
+	#ended = false;
+
+	constructor(options: { link: ServerLink; handler: ConnectionHandler; report: ErrorReporter }) {
+		this.#link = options.link;
+		this.#handler = options.handler;
+		this.#report = options.report;
+	}
+
+	/** Makes a JSON-RPC id no other client makes. */
+	readonly nextRequestId = (): string => {
+		this.#requests++;
+		return `${this.#clientId}:${this.#requests}`;
+	};
+
+	/** The live connection of an agent; concurrent first uses share one. A failed one is forgotten. */
+	async get(agent: string, signal?: AbortSignal): Promise<OpenConnection> {
+		this.#link.signal.throwIfAborted();
+		const known = this.#open.get(agent);
+		if (known) {
+			const open = await abortable(known, signal);
+			if (!open.connection.isEnded) return open;
+			if (this.#open.get(agent) === known) this.#open.delete(agent);
+			return await this.get(agent, signal);
+		}
+		const opening = this.#create(agent);
+		this.#open.set(agent, opening);
+		opening.catch(() => {
+			if (this.#open.get(agent) === opening) this.#open.delete(agent);
+		});
+		return await abortable(opening, signal);
+	}
+
+	/** The connection of an agent if there is a live one. */
+	async peek(agent: string): Promise<OpenConnection | undefined> {
+		const open = await this.#open.get(agent)?.catch(() => undefined);
+		return open && !open.connection.isEnded ? open : undefined;
+	}
+
+	/** Lets go of an ended connection and has the server do the same. */
+	discard(connection: LiveAcpConnection): void {
+		if (this.#ended) return;
+		// In the background: a server that cannot be reached now forgets the connection with its process.
+		this.#close(connection).catch((error: unknown) => {
+			if (!this.#ended) this.#report(error, `closing connection ${connection.connectionId}`);
+		});
+	}
+
+	/** Ends all connections on this side; what waits on them fails with `client_disposed`. */
+	endAll(): void {
+		this.#ended = true;
+		for (const connection of this.#all) connection.end(clientDisposed());
+		this.#open.clear();
+	}
+
+	/** Has the server end all agents of this client. Bounded and never rejects. */
+	async closeAll(): Promise<void> {
+		const all = [...this.#all];
+		this.#open.clear();
+		await Promise.allSettled(all.map((connection) => this.#close(connection)));
+	}
+
+	async #close(connection: LiveAcpConnection): Promise<void> {
+		try {
+			await connection.close();
+		} finally {
+			this.#all.delete(connection);
+		}
+	}
+
+	async #create(agent: string): Promise<OpenConnection> {
+		await this.#link.ready();
+		try {
+			return await this.#handshake(agent);
+		} catch (error) {
+			// The first exchange with a server that went away in between: nothing has been asked of the agent yet.
+			if (!SandboxAgentError.isInstance(error, "connection_lost")) throw error;
+			return await this.#handshake(agent);
+		}
+	}
+
+	async #handshake(agent: string): Promise<OpenConnection> {
+		const connection = new LiveAcpConnection({
+			agent,
+			connectionId: `sdk-${agent}-${crypto.randomUUID()}`,
+			link: this.#link,
+			handler: this.#handler,
+			nextRequestId: this.nextRequestId,
+			report: this.#report,
+		});
+		this.#all.add(connection);
+		try {
+			const answer = await connection.request("initialize", {
+				protocolVersion: PROTOCOL_VERSION,
+				clientInfo: { name: "sandbox-agent-sdk", version: "v1" },
+			});
+			const capabilities = isObject(answer) && isObject(answer.agentCapabilities) ? answer.agentCapabilities : {};
+			await this.#authenticate(connection, answer);
+			return { connection, capabilities };
+		} catch (error) {
+			connection.end(error instanceof Error ? error : new Error(String(error)));
+			this.discard(connection);
+			throw error;
+		}
+	}
+
+	async #authenticate(connection: LiveAcpConnection, answer: unknown): Promise<void> {
+		const methods = isObject(answer) && Array.isArray(answer.authMethods) ? answer.authMethods : [];
+		const method: unknown = methods.find((entry) => isObject(entry) && API_KEY_METHODS.has(String(entry.id)));
+		if (!isObject(method)) return;
+		try {
+			await connection.request("authenticate", { methodId: method.id });
+		} catch (error) {
+			if (connection.isEnded) throw error;
+			// The agent may be logged in by other means; if it is not, the first prompt says so.
+		}
+	}
+}

@@ -1,0 +1,340 @@
+import { ROUTES } from "@sandbox-agent/core/api";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { abortable, unref } from "@sandbox-agent/core/util";
+import { requestPath } from "../http/client.ts";
+import type { ServerLink } from "../http/server-link.ts";
+import type { ErrorReporter } from "../listeners.ts";
+import { isConnectionDead, isResendable, markUndelivered } from "./delivery.ts";
+import {
+	type Envelope,
+	fromRpcError,
+	isReply,
+	isRequest,
+	type Params,
+	paramsOf,
+	parseEnvelope,
+	type ReplyEnvelope,
+	type RequestEnvelope,
+	type RpcError,
+	toRpcError,
+} from "./envelope.ts";
+import { answerEventId, clientEventId, lineEventId, replyEventId } from "./event-id.ts";
+import { type LogEnd, LogReader } from "./log-reader.ts";
+import { Outbox } from "./outbox.ts";
+import { ReplyFallback } from "./reply-fallback.ts";
+
+/** A request of this client that waits for its reply. */
+export interface PendingRequest {
+	/** JSON-RPC id. */
+	readonly id: string;
+	readonly method: string;
+	readonly params: Params;
+	/** Whom the request belongs to; the connection only hands it back. */
+	readonly owner: unknown;
+	/** Ends the wait of the caller. Only the first call counts. */
+	settle(outcome: { result: unknown } | { error: Error }): void;
+}
+
+/** What travels on a connection is told in order, before anyone who waits for it is woken. */
+export interface ConnectionHandler {
+	/** A message of this client is about to be sent. */
+	onOutgoing(connection: LiveAcpConnection, envelope: Envelope, eventId: string, owner: unknown): void;
+	/**
+	 * A message of the agent. For the reply to a request, `pending` is that request, and the handler settles it with
+	 * {@link settleFrom} when everything before it has been dealt with. A returned promise slows the reading down.
+	 */
+	onIncoming(
+		connection: LiveAcpConnection,
+		envelope: Envelope,
+		eventId: string,
+		pending: PendingRequest | undefined,
+	): void | Promise<void>;
+	/** The connection has ended; nothing more is told about it. */
+	onEnd(connection: LiveAcpConnection, error: Error): void;
+	/** Something the agent said is lost, or may be. */
+	onDegraded(connection: LiveAcpConnection, reason: string): void;
+}
+
+/** What a connection is made of. */
+export interface LiveAcpConnectionOptions {
+	readonly agent: string;
+	readonly connectionId: string;
+	readonly link: ServerLink;
+	readonly handler: ConnectionHandler;
+	/** Makes the id of the next request; unique among all clients. */
+	readonly nextRequestId: () => string;
+	readonly report: ErrorReporter;
+}
+
+/** How a request is sent. */
+export interface SendOptions {
+	readonly owner?: unknown;
+	/** Messages with the same order key arrive in order. @default one order for the connection */
+	readonly order?: string | undefined;
+	/** Ends the wait, not the request: its reply is still recorded. */
+	readonly signal?: AbortSignal | undefined;
+	/** The id to use; for a message that is sent again. */
+	readonly id?: string | undefined;
+	/** The message has been recorded before. */
+	readonly recorded?: boolean | undefined;
+	/** Called when the server has accepted the message. */
+	readonly onAccepted?: (() => void) | undefined;
+	/** Leave no synthetic reply when the message was not accepted because the connection is dead: it is sent again. */
+	readonly willRetry?: boolean | undefined;
+}
+
+/** Between an agent's end and the end of its connection, so that the last replies still arrive, in milliseconds. */
+const EXIT_GRACE_MS = 250;
+
+/** Limit of the request that closes a connection, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * A connection to one agent process, over HTTP: requests go out in one POST each, and everything the agent says is read
+ * from the connection's event log. It lives until the agent or what the server knows of it is gone; it survives broken
+ * streams and servers that come back with their log.
+ */
+export class LiveAcpConnection {
+	readonly agent: string;
+	/** The id of the connection on the server. */
+	readonly connectionId: string;
+	readonly #options: LiveAcpConnectionOptions;
+	readonly #path: string;
+	readonly #outbox: Outbox;
+	readonly #fallback: ReplyFallback;
+	readonly #pending = new Map<string, PendingRequest>();
+	readonly #stop = new AbortController();
+	#reading: Promise<void> | undefined;
+	#error: Error | undefined;
+	#created = false;
+	#posted = false;
+	#exitTimer: ReturnType<typeof setTimeout> | undefined;
+
+	constructor(options: LiveAcpConnectionOptions) {
+		this.#options = options;
+		this.agent = options.agent;
+		this.connectionId = options.connectionId;
+		this.#path = requestPath(ROUTES.postAcp.path, { params: { server_id: options.connectionId } });
+		this.#outbox = new Outbox(options.link);
+		this.#fallback = new ReplyFallback((reply) => this.#deliver(reply, replyEventId(String(reply.id))));
+	}
+
+	/** Whether it has ended. */
+	get isEnded(): boolean {
+		return this.#error !== undefined;
+	}
+
+	/**
+	 * Sends a request and resolves with its result, after everything the agent said before it has been dealt with.
+	 *
+	 * @throws AcpRpcError the agent's own error
+	 * @throws SandboxAgentError the server's error, or the end of the connection
+	 */
+	async request(method: string, params: Params, options: SendOptions = {}): Promise<unknown> {
+		this.#assertLive();
+		const id = options.id ?? this.#options.nextRequestId();
+		const envelope = { jsonrpc: "2.0", id, method, params };
+		options.signal?.throwIfAborted();
+		const reply = new Promise<unknown>((resolve, reject) => {
+			// A promise settles once: the first outcome counts.
+			const settle: PendingRequest["settle"] = (outcome) => {
+				if ("error" in outcome) reject(outcome.error);
+				else resolve(outcome.result);
+			};
+			const pending: PendingRequest = { id, method, params, owner: options.owner, settle };
+			this.#pending.set(id, pending);
+			this.#dispatch(envelope, pending, options);
+		});
+		return await abortable(reply, options.signal);
+	}
+
+	/** Sends a notification; resolves when the server has accepted it. */
+	async notify(method: string, params: Params, options: SendOptions = {}): Promise<void> {
+		this.#assertLive();
+		const envelope = { jsonrpc: "2.0", method, params };
+		const key = this.#options.nextRequestId();
+		this.#options.handler.onOutgoing(this, envelope, clientEventId(key), options.owner);
+		await this.#post(envelope, key, options.order);
+	}
+
+	/** Answers a request of the agent; resolves when the server has accepted the answer. */
+	async answer(
+		request: RequestEnvelope,
+		requestEventId: string,
+		outcome: { result: unknown } | { error: RpcError },
+		options: SendOptions = {},
+	): Promise<void> {
+		this.#assertLive();
+		const envelope = { jsonrpc: "2.0", id: request.id, ...outcome };
+		const eventId = answerEventId(requestEventId);
+		this.#options.handler.onOutgoing(this, envelope, eventId, options.owner);
+		await this.#post(envelope, eventId, options.order);
+	}
+
+	/** Ends the connection on this side: what waits fails with the error, after a synthetic reply has been told. */
+	end(error: Error): void {
+		if (this.#error) return;
+		this.#error = error;
+		clearTimeout(this.#exitTimer);
+		this.#stop.abort(error);
+		this.#fallback.clear();
+		for (const pending of this.#pending.values()) this.#fail(pending, error);
+		this.#pending.clear();
+		this.#options.handler.onEnd(this, error);
+	}
+
+	/** Has the server end the agent. Bounded; a server that cannot be reached is left alone. */
+	async close(): Promise<void> {
+		if (!this.#posted) return;
+		this.#posted = false;
+		const limit = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+		const response = await this.#options.link.send(this.#path, { method: "DELETE", signal: limit });
+		await response.body?.cancel();
+	}
+
+	/** Resolves when the reader has stopped after {@link end}. */
+	async stopped(): Promise<void> {
+		await this.#reading;
+	}
+
+	/** Hands a message to the server; what goes wrong settles the request. */
+	#dispatch(envelope: RequestEnvelope & { id: string }, pending: PendingRequest, options: SendOptions): void {
+		if (!options.recorded) {
+			this.#options.handler.onOutgoing(this, envelope, clientEventId(envelope.id), options.owner);
+		}
+		this.#post(envelope, envelope.id, options.order).then(
+			(reply) => {
+				options.onAccepted?.();
+				if (reply && this.#pending.has(pending.id)) this.#fallback.offer(reply);
+			},
+			(error: unknown) => {
+				if (!this.#pending.delete(pending.id)) return;
+				if (options.willRetry && isResendable(error)) pending.settle({ error });
+				else this.#fail(pending, toError(error));
+			},
+		);
+	}
+
+	async #post(envelope: Envelope, key: string, order = ""): Promise<ReplyEnvelope | undefined> {
+		const bootstrap = !this.#posted;
+		this.#posted = true;
+		this.#reading ??= this.#read();
+		const path = bootstrap ? requestPath(this.#path, { query: { agent: this.agent } }) : this.#path;
+		try {
+			return await this.#outbox.post({ envelope, key, order, path, signal: this.#stop.signal });
+		} catch (error) {
+			// The end of the connection aborts what is under way; its error says more than the abort.
+			if (this.#error) throw this.#error;
+			if (isConnectionDead(error)) this.#endSoon(error);
+			throw error;
+		} finally {
+			if (bootstrap) this.#created = true;
+		}
+	}
+
+	async #read(): Promise<void> {
+		const reader = new LogReader({
+			link: this.#options.link,
+			path: requestPath(this.#path, {}),
+			mayAppear: () => !this.#created,
+			handler: {
+				onLine: (data, position) => this.#onLine(data, position),
+				onGap: ({ from, to }) => {
+					this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
+				},
+				onDegraded: (reason) => this.#options.handler.onDegraded(this, reason),
+				onActivity: () => this.#fallback.touch(),
+			},
+		});
+		const end = await reader.run(this.#stop.signal);
+		if (end.kind !== "stopped") this.end(this.#endError(end));
+	}
+
+	#endError(end: Exclude<LogEnd, { kind: "stopped" }>): Error {
+		if (end.kind === "lost") return toError(end.error);
+		return new SandboxAgentError(
+			"outcome_unknown",
+			`the server does not know connection ${this.connectionId} of ${this.agent} any more`,
+			{ cause: end.error },
+		);
+	}
+
+	#onLine(data: string, position: { epoch: string | undefined; id: number }): void | Promise<void> {
+		let envelope: Envelope | undefined;
+		try {
+			envelope = parseEnvelope(data);
+		} catch (error) {
+			this.#options.report(error, `a line of ${this.agent} is not JSON`);
+			return undefined;
+		}
+		if (!envelope) return undefined;
+		// A log without an epoch lives as long as its connection, whose id is unique.
+		const eventId = lineEventId(position.epoch ?? this.connectionId, position.id);
+		if (isReply(envelope) && this.#fallback.isDelivered(envelope)) return undefined;
+		const held = this.#deliver(envelope, eventId);
+		if (envelope.method === "_adapter/agent_exited") this.#endSoon(exitError(this.agent, paramsOf(envelope)));
+		return held;
+	}
+
+	#deliver(envelope: Envelope, eventId: string): void | Promise<void> {
+		const pending = isReply(envelope) ? this.#takePending(envelope) : undefined;
+		if (pending && envelope.error) {
+			const error = fromRpcError(envelope.error);
+			if (isConnectionDead(error)) this.#endSoon(error);
+		}
+		const held = this.#options.handler.onIncoming(this, envelope, eventId, pending);
+		if (isRequest(envelope)) this.#fallback.touch();
+		return held;
+	}
+
+	#takePending(reply: ReplyEnvelope): PendingRequest | undefined {
+		const id = String(reply.id);
+		const pending = this.#pending.get(id);
+		this.#pending.delete(id);
+		this.#fallback.take(id);
+		return pending;
+	}
+
+	/** The agent is gone, but replies that the server wrote in its place may still be on their way. */
+	#endSoon(error: Error): void {
+		if (this.#error || this.#exitTimer) return;
+		this.#exitTimer = setTimeout(() => this.end(error), this.#pending.size > 0 ? EXIT_GRACE_MS : 0);
+		unref(this.#exitTimer);
+	}
+
+	/** Tells a reply that never came, so that every recorded request has one end. */
+	#fail(pending: PendingRequest, error: Error): void {
+		const reply = { jsonrpc: "2.0", id: pending.id, error: toRpcError(error) };
+		const settle: PendingRequest["settle"] = () => pending.settle({ error });
+		// Not awaited: the handler queues it, and nothing is read behind it.
+		void this.#options.handler.onIncoming(this, reply, replyEventId(pending.id), { ...pending, settle });
+	}
+
+	#assertLive(): void {
+		if (this.#error) throw markUndelivered(wrap(this.#error));
+	}
+}
+
+/** Settles a request from its reply. */
+export function settleFrom(pending: PendingRequest, reply: Envelope): void {
+	if (reply.error) pending.settle({ error: fromRpcError(reply.error) });
+	else pending.settle({ result: reply.result });
+}
+
+function exitError(agent: string, params: Params): SandboxAgentError {
+	const exitCode = typeof params.code === "number" ? params.code : undefined;
+	const how = exitCode === undefined ? "ended" : `exited with code ${exitCode}`;
+	return new SandboxAgentError("agent_process_exited", `the process of agent '${agent}' ${how}`, {
+		details: { agent, details: exitCode === undefined ? {} : { exitCode } },
+	});
+}
+
+/** A copy of an error for one more caller: whether a message was delivered is a property of the message. */
+function wrap(error: Error): Error {
+	if (!SandboxAgentError.isInstance(error)) return error;
+	return new SandboxAgentError(error.code, error.detail, { details: error.details, cause: error });
+}
+
+function toError(value: unknown): Error {
+	return value instanceof Error ? value : new Error(String(value));
+}

@@ -1,0 +1,1 @@
+export { type DockerProviderOptions, docker } from "@sandbox-agent/providers/docker";

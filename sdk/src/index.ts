@@ -1,0 +1,77 @@
+// Each line is public API: what stands here must be kept.
+export type {
+	AcpEnvelope,
+	AcpServerInfo,
+	AcpServerListResponse,
+	AgentCapabilities,
+	AgentConfigOption,
+	AgentInfo,
+	AgentInstallRequest,
+	AgentInstallResponse,
+	AgentListResponse,
+	HealthResponse,
+} from "@sandbox-agent/core/api";
+export { type ProblemDetails, SandboxAgentError, type SandboxAgentErrorCode } from "@sandbox-agent/core/errors";
+export type {
+	Endpoint,
+	ProgressListener,
+	RuntimeArtifact,
+	RuntimeSource,
+	SandboxProvider,
+	StartProgress,
+} from "@sandbox-agent/core/provider";
+export type {
+	ListEventsRequest,
+	ListPage,
+	ListPageRequest,
+	SessionConfigOption,
+	SessionEvent,
+	SessionEventPayload,
+	SessionEventSender,
+	SessionInit,
+	SessionModeState,
+	SessionPersistDriver,
+	SessionRecord,
+} from "@sandbox-agent/core/session";
+export { LiveAcpConnection } from "./acp/live-acp-connection.ts";
+export {
+	AcpRpcError,
+	SandboxDestroyedError,
+	UnsupportedPermissionReplyError,
+	UnsupportedSessionCategoryError,
+	UnsupportedSessionConfigOptionError,
+	UnsupportedSessionValueError,
+} from "./errors/index.ts";
+export type { RequestOptions } from "./http/request.ts";
+export type { RecoveryOptions } from "./http/server-link.ts";
+export { buildInspectorUrl, type InspectorUrlOptions } from "./inspector-url.ts";
+export type { ErrorReporter } from "./listeners.ts";
+export type {
+	SandboxAgentCommonOptions as SandboxAgentConnectCommonOptions,
+	SandboxAgentConnectOptions,
+	SandboxAgentHealthWaitOptions,
+	SandboxAgentSpawnLogMode,
+	SandboxAgentSpawnOptions,
+	SandboxAgentStartOptions,
+} from "./options.ts";
+export { InMemorySessionPersistDriver, type InMemorySessionPersistDriverOptions } from "./persist/memory.ts";
+export type { AgentQuery, AgentQueryOptions } from "./resources/agents.ts";
+export { SandboxAgent, type SessionChange } from "./sandbox-agent.ts";
+export type {
+	PermissionReply,
+	PermissionRequestListener,
+	SessionPermissionRequest,
+	SessionPermissionRequestOption,
+} from "./sessions/permission-types.ts";
+export type { PromptStream } from "./sessions/prompt-stream.ts";
+export { Session } from "./sessions/session.ts";
+export type { AgentNotification } from "./sessions/session-router.ts";
+export type {
+	ListSessionsRequest,
+	PromptInput,
+	SessionCreateRequest,
+	SessionEventListener,
+	SessionResumeOrCreateRequest,
+	SessionSendOptions,
+} from "./sessions/session-types.ts";
+export type { ClientStatus, StatusEvent, StatusListener } from "./status.ts";

@@ -1,0 +1,30 @@
+import type { RunningSandbox } from "@sandbox-agent/core/lifecycle";
+import type { LinkTarget } from "./http/server-link.ts";
+import { platform } from "#platform";
+
+const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
+
+/** A server of which only the address is known. */
+export function addressTarget(baseUrl: string, options: { mayUseLocalToken: boolean }): LinkTarget {
+	return {
+		async endpoint() {
+			const token = options.mayUseLocalToken ? await localToken(baseUrl) : undefined;
+			return token === undefined ? { url: baseUrl } : { url: baseUrl, token };
+		},
+	};
+}
+
+/** The server in a sandbox of ours. */
+export function sandboxTarget(sandbox: RunningSandbox): LinkTarget {
+	return {
+		endpoint: (options) => sandbox.endpoint(options),
+		ensureServer: (options) => sandbox.ensureServer(options),
+		sandbox: { provider: sandbox.provider.name, id: sandbox.id },
+	};
+}
+
+/** Tokens that lie on this machine are for servers on this machine only. */
+async function localToken(baseUrl: string): Promise<string | undefined> {
+	const url = new URL(baseUrl);
+	return LOOPBACK.test(url.hostname) ? await platform.localToken(url) : undefined;
+}

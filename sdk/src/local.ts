@@ -1,0 +1,1 @@
+export { type LocalProviderOptions, local } from "@sandbox-agent/providers/local";

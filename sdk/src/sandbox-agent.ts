@@ -1,0 +1,403 @@
+import type { RequestPermissionResponse } from "@agentclientprotocol/sdk";
+import {
+	type AcpServerListResponse,
+	type AgentInfo,
+	type AgentInstallRequest,
+	type AgentInstallResponse,
+	type AgentListResponse,
+	type HealthResponse,
+	ROUTES,
+} from "@sandbox-agent/core/api";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { openSandbox, type RunningSandbox } from "@sandbox-agent/core/lifecycle";
+import { getDefaultRuntime, type SandboxProvider } from "@sandbox-agent/core/provider";
+import type {
+	ListEventsRequest,
+	ListPage,
+	SessionConfigOption,
+	SessionEvent,
+	SessionModeState,
+} from "@sandbox-agent/core/session";
+import { platform } from "#platform";
+import { HttpClient } from "./http/client.ts";
+import type { RequestOptions } from "./http/request.ts";
+import { type LinkTarget, ServerLink, toDestroyed } from "./http/server-link.ts";
+import { buildInspectorUrl } from "./inspector-url.ts";
+import { defineLegacyCalls, legacyCall } from "./legacy.ts";
+import { addressTarget, sandboxTarget } from "./link-target.ts";
+import {
+	healthTimeout,
+	parseSandboxId,
+	replayLimits,
+	resolveBaseUrl,
+	type SandboxAgentConnectOptions,
+	type SandboxAgentStartOptions,
+	safeReporter,
+} from "./options.ts";
+import { InMemorySessionPersistDriver } from "./persist/memory.ts";
+import { type AgentQueryOptions, Agents } from "./resources/agents.ts";
+import type {
+	PermissionReply,
+	PermissionRequestListener,
+	SessionPermissionRequest,
+} from "./sessions/permission-types.ts";
+import type { Session } from "./sessions/session.ts";
+import type { AgentNotification } from "./sessions/session-router.ts";
+import type {
+	ListSessionsRequest,
+	SessionCreateRequest,
+	SessionEventListener,
+	SessionResumeOrCreateRequest,
+	SessionSendOptions,
+} from "./sessions/session-types.ts";
+import { Sessions } from "./sessions/sessions.ts";
+import type { ClientStatus, StatusListener } from "./status.ts";
+
+/** How a change of a session came out. */
+export interface SessionChange {
+	session: Session;
+	/** What the agent answered. */
+	response: unknown;
+}
+
+/** What a client that owns its sandbox is made of. */
+interface Attachment {
+	readonly sandbox: RunningSandbox;
+	readonly baseUrl: string;
+}
+
+/**
+ * A client of one server: its agents and sessions, and the sandbox it runs in when this client started it.
+ *
+ * @example
+ * await using sandbox = await SandboxAgent.start();
+ * const session = await sandbox.createSession({ agent: "mock" });
+ * session.onEvent((event) => console.log(event.payload));
+ * await session.prompt("Say hello");
+ */
+export class SandboxAgent implements AsyncDisposable {
+	readonly #link: ServerLink;
+	readonly #http: HttpClient;
+	readonly #agents: Agents;
+	readonly #sessions: Sessions;
+	readonly #baseUrl: string;
+	#attachment: Attachment | undefined;
+	#disposing: Promise<void> | undefined;
+
+	/** Use {@link SandboxAgent.connect} or {@link SandboxAgent.start}. */
+	constructor(options: SandboxAgentConnectOptions, attachment?: Attachment) {
+		const report = safeReporter(options.onError);
+		this.#baseUrl = attachment?.baseUrl ?? resolveBaseUrl(options);
+		this.#attachment = attachment;
+		const timeoutMs = attachment ? undefined : healthTimeout(options);
+		this.#link = new ServerLink({
+			target: attachment ? sandboxTarget(attachment.sandbox) : this.#address(options),
+			fetch: options.fetch,
+			token: options.token,
+			headers: options.headers,
+			gate: timeoutMs === undefined ? undefined : { timeoutMs, signal: options.signal },
+			connected: attachment !== undefined && !options.skipHealthCheck,
+			recovery: options.recovery,
+			report,
+		});
+		if (options.onStatus) this.#link.onStatus(options.onStatus);
+		this.#http = new HttpClient(this.#link);
+		this.#agents = new Agents(this.#http);
+		this.#sessions = new Sessions({
+			link: this.#link,
+			http: this.#http,
+			report,
+			sessions: {
+				driver: options.persist ?? new InMemorySessionPersistDriver(),
+				replay: replayLimits(options),
+				sandboxId: () => this.sandboxId,
+				defaultCwd: () => this.sandbox?.defaultCwd ?? platform.currentDirectory(),
+			},
+		});
+		this.#link.open();
+	}
+
+	/**
+	 * Makes a client of a server that runs already. Resolves at once: the server is waited for by the first call.
+	 *
+	 * @throws invalid_request without `baseUrl` and `fetch`
+	 */
+	static async connect(options: SandboxAgentConnectOptions): Promise<SandboxAgent> {
+		return new SandboxAgent(options);
+	}
+
+	/**
+	 * Starts a sandbox with a server in it, or takes one that exists, and resolves when the server answers. A start that
+	 * fails, or is aborted, leaves no new sandbox behind.
+	 *
+	 * @throws sandbox_destroyed (as `SandboxDestroyedError`) when `sandboxId` names one that is gone
+	 */
+	static async start(options: SandboxAgentStartOptions = {}): Promise<SandboxAgent> {
+		const provider = options.sandbox ?? (await defaultProvider(options));
+		const rawId = options.sandboxId === undefined ? undefined : parseSandboxId(options.sandboxId, provider);
+		const { fetch, headers, signal, skipHealthCheck, token, env, labels, onProgress } = options;
+		const sandbox = await openSandbox({
+			provider,
+			sandboxId: rawId,
+			runtime: options.runtime ?? getDefaultRuntime() ?? platform.runtime,
+			timeoutMs: options.timeoutMs ?? spawnOptions(options)?.timeoutMs,
+			...{ fetch, headers, signal, skipHealthCheck, token, env, labels, onProgress },
+		}).catch((error: unknown) => {
+			throw rawId === undefined ? error : toDestroyed(error, { provider: provider.name, id: rawId });
+		});
+		const { url } = await sandbox.endpoint();
+		const { sandbox: _, sandboxId: __, spawn: ___, runtime: ____, timeoutMs: _____, ...shared } = options;
+		return new SandboxAgent(shared, { sandbox, baseUrl: url });
+	}
+
+	/** `<provider>/<id>` of the sandbox; `undefined` when this client has none. */
+	get sandboxId(): string | undefined {
+		const sandbox = this.#attachment?.sandbox;
+		return sandbox && `${sandbox.provider.name}/${sandbox.id}`;
+	}
+
+	/** The provider of the sandbox; `undefined` when this client has none. */
+	get sandbox(): SandboxProvider | undefined {
+		return this.#attachment?.sandbox.provider;
+	}
+
+	/** Address of the server's web interface, without a token. */
+	get inspectorUrl(): string {
+		return buildInspectorUrl({ baseUrl: this.#baseUrl });
+	}
+
+	/** Where this client stands with its server. */
+	get status(): ClientStatus {
+		return this.#link.status;
+	}
+
+	/** Tells each change of {@link status}. Returns the removal of the listener. */
+	onStatus(listener: StatusListener): () => void {
+		return this.#link.onStatus(listener);
+	}
+
+	/** Tells notifications that belong to no session, such as the progress of an agent's installation. */
+	onAgentNotification(listener: (notification: AgentNotification) => void): () => void {
+		return this.#sessions.agentNotifications.add(listener);
+	}
+
+	/** Asks the server how it is, without waiting for its first answer. */
+	async getHealth(options: RequestOptions = {}): Promise<HealthResponse> {
+		return await this.#http.call(ROUTES.getHealth, { ...options, ungated: true });
+	}
+
+	async listAgents(query?: AgentQueryOptions, options?: RequestOptions): Promise<AgentListResponse> {
+		return await this.#agents.list(query, options);
+	}
+
+	/** @throws unsupported_agent */
+	async getAgent(agent: string, query?: AgentQueryOptions, options?: RequestOptions): Promise<AgentInfo> {
+		return await this.#agents.get(agent, query, options);
+	}
+
+	/** Resolves when the installation has ended. @throws unsupported_agent @throws install_failed */
+	async installAgent(
+		agent: string,
+		request?: AgentInstallRequest,
+		options?: RequestOptions,
+	): Promise<AgentInstallResponse> {
+		return await this.#agents.install(agent, request, options);
+	}
+
+	/** The ACP connections of the server, those of other clients included. */
+	async listAcpServers(options: RequestOptions = {}): Promise<AcpServerListResponse> {
+		return await this.#http.call(ROUTES.listAcpServers, options);
+	}
+
+	/**
+	 * Makes a session. A refused model, mode or thought level destroys it again.
+	 * @throws session_already_exists @throws unsupported_agent @throws install_failed @throws agent_process_exited
+	 */
+	async createSession(request: SessionCreateRequest, options?: RequestOptions): Promise<Session> {
+		// Programs of the first generation passed the id first; their types are gone, so the check is at run time.
+		if (typeof request === "string") throw legacyCall('createSession("id", {...})', "createSession({ id, agent })");
+		return await this.#sessions.create(request, options);
+	}
+
+	/** Gives a session a place in a live agent; a destroyed one comes back. @throws session_not_found */
+	async resumeSession(id: string, options?: RequestOptions): Promise<Session> {
+		return await this.#sessions.resume(id, options);
+	}
+
+	async resumeOrCreateSession(request: SessionResumeOrCreateRequest, options?: RequestOptions): Promise<Session> {
+		return await this.#sessions.resumeOrCreate(request, options);
+	}
+
+	/** `null` when there is no such session. */
+	async getSession(id: string): Promise<Session | null> {
+		return await this.#sessions.get(id);
+	}
+
+	async listSessions(request?: ListSessionsRequest): Promise<ListPage<Session>> {
+		return await this.#sessions.list(request);
+	}
+
+	/** The stored events of a session, oldest first unless asked otherwise. */
+	async getEvents(request: ListEventsRequest): Promise<ListPage<SessionEvent>> {
+		return await this.#sessions.events(request);
+	}
+
+	/** Ends a session at its agent; record and history stay. Idempotent. @throws session_not_found */
+	async destroySession(id: string): Promise<Session> {
+		return await this.#sessions.destroy(id);
+	}
+
+	/** Destroys a session and removes its record and history. Idempotent. @throws capability_unsupported */
+	async deleteSession(id: string): Promise<void> {
+		await this.#sessions.delete(id);
+	}
+
+	/** Ends the running turn of a session, if there is one. @throws session_not_found */
+	async cancelSession(id: string): Promise<void> {
+		await this.#sessions.cancel(id);
+	}
+
+	async setSessionMode(id: string, modeId: string, options?: RequestOptions): Promise<SessionChange> {
+		return await this.#change(id, this.#sessions.settings.setMode(id, modeId, options));
+	}
+
+	async setSessionModel(id: string, model: string, options?: RequestOptions): Promise<SessionChange> {
+		return await this.#change(id, this.#sessions.settings.setModel(id, model, options));
+	}
+
+	async setSessionThoughtLevel(id: string, level: string, options?: RequestOptions): Promise<SessionChange> {
+		return await this.#change(id, this.#sessions.settings.setThoughtLevel(id, level, options));
+	}
+
+	async setSessionConfigOption(
+		id: string,
+		configId: string,
+		value: string | boolean,
+		options?: RequestOptions,
+	): Promise<SessionChange> {
+		return await this.#change(id, this.#sessions.settings.setConfigOption(id, configId, value, options));
+	}
+
+	async getSessionConfigOptions(id: string, options?: RequestOptions): Promise<SessionConfigOption[]> {
+		return await this.#sessions.settings.configOptions(id, options);
+	}
+
+	/** `null` when the agent has no modes. */
+	async getSessionModes(id: string, options?: RequestOptions): Promise<SessionModeState | null> {
+		return await this.#sessions.settings.modes(id, options);
+	}
+
+	/** Sends any method of the protocol in the name of a session; `sessionId` in the parameters is filled in. */
+	async rawSendSessionMethod(
+		id: string,
+		method: string,
+		params: { [member: string]: unknown } = {},
+		options?: SessionSendOptions,
+	): Promise<SessionChange> {
+		return await this.#change(id, this.#sessions.rawSend(id, method, params, options));
+	}
+
+	onSessionEvent(id: string, listener: SessionEventListener): () => void {
+		return this.#sessions.onEvent(id, listener);
+	}
+
+	onPermissionRequest(id: string, listener: PermissionRequestListener): () => void {
+		return this.#sessions.onPermissionRequest(id, listener);
+	}
+
+	/** Questions of agents that wait for an answer, of one session or of all, oldest first. */
+	pendingPermissions(sessionId?: string): SessionPermissionRequest[] {
+		return this.#sessions.pendingPermissions(sessionId);
+	}
+
+	async respondPermission(permissionId: string, reply: PermissionReply): Promise<void> {
+		await this.#sessions.respondPermission(permissionId, reply);
+	}
+
+	async rawRespondPermission(permissionId: string, response: RequestPermissionResponse): Promise<void> {
+		await this.#sessions.rawRespondPermission(permissionId, response);
+	}
+
+	/**
+	 * Lets go of the server: prompts on their way are settled, events that were received are written, connections are
+	 * closed. Final and idempotent; later calls throw `client_disposed`. The sandbox goes on.
+	 */
+	async dispose(): Promise<void> {
+		await this.#dispose({});
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.dispose();
+	}
+
+	/** Ends the sandbox in the provider's meaning of the word, and disposes the client. @throws sandbox_not_attached */
+	async destroySandbox(): Promise<void> {
+		await this.#endSandbox((sandbox) => sandbox.destroy());
+	}
+
+	/**
+	 * Keeps the sandbox for later, and disposes the client.
+	 * @throws capability_unsupported when the provider cannot; nothing is touched then
+	 */
+	async pauseSandbox(): Promise<void> {
+		const sandbox = this.#attachment?.sandbox;
+		// Without the ability this rejects before anything was done.
+		if (sandbox && !sandbox.provider.pause) return await sandbox.pause();
+		await this.#endSandbox((attached) => attached.pause());
+	}
+
+	/** Removes the sandbox for good, and disposes the client. @throws sandbox_not_attached */
+	async killSandbox(): Promise<void> {
+		await this.#endSandbox((sandbox) => sandbox.kill(), { leaveServer: true });
+	}
+
+	#address(options: SandboxAgentConnectOptions): LinkTarget {
+		return addressTarget(this.#baseUrl, { mayUseLocalToken: options.token === undefined && !options.fetch });
+	}
+
+	async #change(id: string, change: Promise<unknown>): Promise<SessionChange> {
+		const response = await change;
+		return { session: await this.#sessions.require(id), response };
+	}
+
+	/** Agents are ended while they can still be reached; what the provider does comes after that, whatever became of it. */
+	async #endSandbox(
+		end: (sandbox: RunningSandbox) => Promise<void>,
+		options: { leaveServer?: boolean } = {},
+	): Promise<void> {
+		const attachment = this.#attachment;
+		this.#attachment = undefined;
+		await this.#dispose({ ...options, keepSandbox: true });
+		if (!attachment) {
+			const message = "SandboxAgent is not attached to a provisioned sandbox.";
+			throw new SandboxAgentError("sandbox_not_attached", message, { message });
+		}
+		await end(attachment.sandbox);
+	}
+
+	async #dispose(options: { leaveServer?: boolean; keepSandbox?: boolean }): Promise<void> {
+		this.#disposing ??= this.#run(options);
+		await this.#disposing;
+	}
+
+	async #run(options: { leaveServer?: boolean; keepSandbox?: boolean }): Promise<void> {
+		await this.#sessions.dispose(options);
+		this.#link.dispose();
+		if (!options.keepSandbox) await this.#attachment?.sandbox.release();
+	}
+}
+
+defineLegacyCalls(SandboxAgent.prototype);
+
+function spawnOptions(options: SandboxAgentStartOptions) {
+	return typeof options.spawn === "object" ? options.spawn : undefined;
+}
+
+async function defaultProvider(options: SandboxAgentStartOptions): Promise<SandboxProvider> {
+	if (options.spawn === false || spawnOptions(options)?.enabled === false) {
+		throw new SandboxAgentError("invalid_request", "start() with `spawn` switched off has nothing to start", {
+			hint: "pass `sandbox`, or use SandboxAgent.connect()",
+		});
+	}
+	return await platform.defaultProvider(spawnOptions(options));
+}

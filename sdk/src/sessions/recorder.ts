@@ -1,0 +1,160 @@
+import type { SessionEvent, SessionEventPayload, SessionPersistDriver } from "@sandbox-agent/core/session";
+import type { ErrorReporter, Listeners } from "../listeners.ts";
+import { lastEventIndex } from "./history.ts";
+
+/** One message to record, and what follows from it. */
+export interface RecorderJob {
+	readonly id: string;
+	readonly connectionId: string;
+	readonly sender: "client" | "agent";
+	readonly payload: SessionEventPayload;
+	/** Runs after the event is stored and before listeners are told. */
+	readonly before?: (() => void | Promise<void>) | undefined;
+	/** Runs after listeners were told: wakes those who wait for what the event means. */
+	readonly after?: (() => void) | undefined;
+}
+
+/** With more jobs waiting than this the source of events is slowed down. */
+const HIGH_WATER = 512;
+const LOW_WATER = 128;
+
+/** How often an event is offered to the store when its place was taken. */
+const TRIES = 3;
+
+/**
+ * Writes the history of one session, strictly in order: store, then listeners, then whoever waits. A store that fails
+ * costs the stored event, not its delivery, and is reported.
+ */
+export class SessionRecorder {
+	readonly #sessionId: string;
+	readonly #driver: SessionPersistDriver;
+	readonly #listeners: Listeners<SessionEvent>;
+	readonly #report: ErrorReporter;
+	#jobs: RecorderJob[] = [];
+	#running: Promise<void> | undefined;
+	#held = false;
+	#nextIndex: number | undefined;
+	#drained: (() => void)[] = [];
+
+	constructor(options: {
+		sessionId: string;
+		driver: SessionPersistDriver;
+		listeners: Listeners<SessionEvent>;
+		report: ErrorReporter;
+	}) {
+		this.#sessionId = options.sessionId;
+		this.#driver = options.driver;
+		this.#listeners = options.listeners;
+		this.#report = options.report;
+	}
+
+	/** Queues a message. A returned promise asks the caller to wait before it brings more. */
+	push(job: RecorderJob): Promise<void> | undefined {
+		this.#jobs.push(job);
+		if (this.#held) return undefined;
+		this.#run();
+		if (this.#jobs.length <= HIGH_WATER) return undefined;
+		return new Promise((resolve) => this.#drained.push(resolve));
+	}
+
+	/** Keeps messages back until the session's record exists. */
+	hold(): void {
+		this.#held = true;
+	}
+
+	/** Lets held messages go. */
+	release(): void {
+		this.#held = false;
+		this.#run();
+	}
+
+	/** Drops held messages: the session never came to be. Those who wait for one are still woken. */
+	discard(): void {
+		const jobs = this.#jobs;
+		this.#jobs = [];
+		this.#held = false;
+		for (const job of jobs) job.after?.();
+	}
+
+	/** Resolves when everything queued so far has been stored and told. */
+	async idle(): Promise<void> {
+		while (this.#running) await this.#running;
+	}
+
+	#run(): void {
+		if (this.#running || this.#jobs.length === 0) return;
+		this.#running = this.#drain().finally(() => {
+			this.#running = undefined;
+			this.#run();
+		});
+	}
+
+	async #drain(): Promise<void> {
+		while (this.#jobs.length > 0) {
+			const batch = this.#jobs;
+			this.#jobs = [];
+			for (const [index, job] of batch.entries()) {
+				await this.#record(job);
+				if (batch.length - index <= LOW_WATER) this.#wake();
+			}
+		}
+		this.#wake();
+	}
+
+	#wake(): void {
+		const drained = this.#drained;
+		if (drained.length === 0) return;
+		this.#drained = [];
+		for (const resolve of drained) resolve();
+	}
+
+	async #record(job: RecorderJob): Promise<void> {
+		try {
+			const event = await this.#store(job);
+			await job.before?.();
+			this.#listeners.emit(event);
+		} catch (error) {
+			this.#report(error, `recording an event of session '${this.#sessionId}'`);
+		} finally {
+			job.after?.();
+		}
+	}
+
+	async #store(job: RecorderJob): Promise<SessionEvent> {
+		for (let attempt = 1; ; attempt++) {
+			this.#nextIndex ??= (await this.#lastIndex()) + 1;
+			const event: SessionEvent = {
+				id: job.id,
+				eventIndex: this.#nextIndex,
+				sessionId: this.#sessionId,
+				createdAt: Date.now(),
+				connectionId: job.connectionId,
+				sender: job.sender,
+				payload: job.payload,
+			};
+			try {
+				await this.#driver.insertEvent(this.#sessionId, event);
+				this.#nextIndex++;
+				return event;
+			} catch (error) {
+				const place = this.#nextIndex;
+				this.#nextIndex = undefined;
+				// Another writer took the place: the store says which one is free.
+				const taken = attempt < TRIES && (await this.#lastIndex()) >= place;
+				if (taken) continue;
+				this.#nextIndex = place + 1;
+				this.#report(error, `storing an event of session '${this.#sessionId}'`);
+				return event;
+			}
+		}
+	}
+
+	async #lastIndex(): Promise<number> {
+		try {
+			return await lastEventIndex(this.#driver, this.#sessionId);
+		} catch (error) {
+			this.#report(error, `reading the history of session '${this.#sessionId}'`);
+			return 0;
+		}
+	}
+}

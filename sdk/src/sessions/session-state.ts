@@ -1,0 +1,81 @@
+import type { SessionEvent, SessionPersistDriver, SessionRecord } from "@sandbox-agent/core/session";
+import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
+import { type ErrorReporter, Listeners } from "../listeners.ts";
+import type { SessionPermissionRequest } from "./permission-types.ts";
+import { SessionRecorder } from "./recorder.ts";
+
+/** Where a session lives on the agent's side. */
+export interface SessionBinding {
+	readonly connection: LiveAcpConnection;
+	readonly agentSessionId: string;
+	/** `agentCapabilities` of the connection. */
+	readonly capabilities: { readonly [member: string]: unknown };
+}
+
+/** A request of a session on its way. */
+export class Turn {
+	readonly #controller = new AbortController();
+	readonly #finish: () => void;
+	/** Resolves when it is over, however it ended. */
+	readonly ended: Promise<void>;
+
+	constructor() {
+		let finish: () => void = () => undefined;
+		this.ended = new Promise((resolve) => {
+			finish = resolve;
+		});
+		this.#finish = finish;
+	}
+
+	get signal(): AbortSignal {
+		return this.#controller.signal;
+	}
+
+	/** Ends the wait of whoever sent it. */
+	abort(error: Error): void {
+		this.#controller.abort(error);
+	}
+
+	finish(): void {
+		this.#finish();
+	}
+}
+
+/** What a client knows of one session besides its record. It outlives connections. */
+export class SessionState {
+	readonly id: string;
+	readonly recorder: SessionRecorder;
+	readonly listeners: Listeners<SessionEvent>;
+	readonly permissionListeners: Listeners<SessionPermissionRequest>;
+	/** The record as last loaded or stored. */
+	record: SessionRecord | undefined;
+	binding: SessionBinding | undefined;
+	/** Text that the next prompt carries in front; kept until a prompt that carried it was accepted. */
+	replay: string | undefined;
+	/** Requests on their way. */
+	readonly turns = new Set<Turn>();
+	#lock: Promise<unknown> = Promise.resolve();
+
+	constructor(id: string, driver: SessionPersistDriver, report: ErrorReporter) {
+		this.id = id;
+		this.listeners = new Listeners("session event listener", report);
+		this.permissionListeners = new Listeners("permission listener", report);
+		this.recorder = new SessionRecorder({ sessionId: id, driver, listeners: this.listeners, report });
+	}
+
+	/** Whether it is bound to a connection that lives. */
+	get isBound(): boolean {
+		return this.binding !== undefined && !this.binding.connection.isEnded;
+	}
+
+	/** Runs operations that bind or unbind the session one after another. */
+	async exclusive<T>(run: () => Promise<T>): Promise<T> {
+		const result = this.#lock.then(run);
+		// The next one starts whatever became of this one; its caller has the outcome.
+		this.#lock = result.then(
+			() => undefined,
+			() => undefined,
+		);
+		return await result;
+	}
+}

@@ -1,0 +1,84 @@
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { SessionPersistDriver, SessionRecord } from "@sandbox-agent/core/session";
+import type { ErrorReporter } from "../listeners.ts";
+import { SessionState } from "./session-state.ts";
+
+/** A session with its record. */
+export interface StoredSession {
+	readonly state: SessionState;
+	readonly record: SessionRecord;
+}
+
+/** The records of sessions, and what this client knows about each. */
+export class SessionStore {
+	readonly driver: SessionPersistDriver;
+	readonly #report: ErrorReporter;
+	readonly #states = new Map<string, SessionState>();
+	readonly #writes = new Map<string, Promise<void>>();
+
+	constructor(driver: SessionPersistDriver, report: ErrorReporter) {
+		this.driver = driver;
+		this.#report = report;
+	}
+
+	get states(): Iterable<SessionState> {
+		return this.#states.values();
+	}
+
+	/** What this client knows of a session; made on first use. */
+	state(id: string): SessionState {
+		const known = this.#states.get(id);
+		if (known) return known;
+		const state = new SessionState(id, this.driver, this.#report);
+		this.#states.set(id, state);
+		return state;
+	}
+
+	/** Forgets what this client knows of a session. */
+	forget(id: string): void {
+		this.#states.delete(id);
+	}
+
+	/** The stored record, if there is one. */
+	async load(id: string): Promise<StoredSession | undefined> {
+		await this.#writes.get(id);
+		const record = await this.driver.getSession(id);
+		if (!record) return undefined;
+		const state = this.state(id);
+		state.record = record;
+		return { state, record };
+	}
+
+	/** @throws session_not_found */
+	async require(id: string): Promise<StoredSession> {
+		const stored = await this.load(id);
+		if (stored) return stored;
+		const message = `session '${id}' not found`;
+		throw new SandboxAgentError("session_not_found", message, { message, details: { sessionId: id } });
+	}
+
+	/** Changes members of a record. Writes of one session happen one after another. */
+	async update(state: SessionState, change: Partial<SessionRecord>): Promise<SessionRecord> {
+		if (!state.record) throw new Error(`session '${state.id}' has no record yet`);
+		return await this.save(state, { ...state.record, ...change });
+	}
+
+	/** Writes a record. */
+	async save(state: SessionState, record: SessionRecord): Promise<SessionRecord> {
+		state.record = record;
+		const before = this.#writes.get(state.id) ?? Promise.resolve();
+		const write = before.then(() => this.driver.updateSession(record));
+		// The next write goes on after a failed one; its own caller has the failure.
+		const tail = write.then(
+			() => undefined,
+			() => undefined,
+		);
+		this.#writes.set(state.id, tail);
+		try {
+			await write;
+		} finally {
+			if (this.#writes.get(state.id) === tail) this.#writes.delete(state.id);
+		}
+		return record;
+	}
+}
