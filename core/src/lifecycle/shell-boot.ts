@@ -23,6 +23,7 @@ export async function bootByShell(
 	const script = { sha256, sizeBytes: bytes.byteLength, host, port };
 	const env = { ...request.env, [TOKEN_VARIABLE]: request.token };
 	report(onProgress, { phase: "launch", message: "starting the server" });
+	signal?.throwIfAborted();
 	let result = await handle.exec(bootScript(script), { env, signal });
 	if (result.exitCode === BOOT_EXIT.uploadNeeded) {
 		const directory = parseBootOutput(result.stdout).dir;
@@ -30,8 +31,10 @@ export async function bootByShell(
 		const part = `upload-${crypto.randomUUID()}`;
 		const totalBytes = bytes.byteLength;
 		report(onProgress, { phase: "upload", message: "copying the runtime", bytes: 0, totalBytes });
+		signal?.throwIfAborted();
 		await handle.upload([{ path: `${directory}/${part}`, data: bytes, mode: 0o600 }], { signal });
 		report(onProgress, { phase: "upload", message: "copied the runtime", bytes: totalBytes, totalBytes });
+		signal?.throwIfAborted();
 		result = await handle.exec(bootScript({ ...script, part }), { env, signal });
 	}
 	const values = requireSuccess(provider, result);

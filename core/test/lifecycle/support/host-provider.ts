@@ -133,6 +133,7 @@ function exec(command: string, options: ExecOptions, home: string): Promise<Exec
 			stderr += chunk.toString("utf8");
 		});
 		const onAbort = () => child.kill("SIGKILL");
+		if (options.signal?.aborted) onAbort();
 		options.signal?.addEventListener("abort", onAbort, { once: true });
 		child.on("error", reject);
 		// `close`, as vendors do it: the command has ended when everything that holds its output has let go.
