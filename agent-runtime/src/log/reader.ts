@@ -116,7 +116,7 @@ export class LogReader {
 				if (this.#isInMemory()) return this.#readMemory(batch, maxBytes);
 				const segment = this.#enterSegment();
 				if (segment !== undefined) await this.#readSegment(segment, batch, maxBytes);
-				if (!batch.isEmpty || (segment !== undefined && (segment.evicted || segment.size > this.#scannedTo))) continue;
+				if (!batch.isEmpty || (segment !== undefined && segment.size > this.#scannedTo)) continue;
 				const next = segment && this.#source.store?.segmentAfter(segment);
 				// Behind the last segment there is only what memory has: a spell without disk leaves a hole between.
 				if (next === undefined) return this.#readMemory(batch, maxBytes);

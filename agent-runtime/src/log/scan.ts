@@ -19,7 +19,11 @@ export function* scanRecords(
 	let position = 0;
 	const wants = (frame: FrameView): boolean =>
 		frame.kind !== "control" && frame.firstPosition >= position && (kinds?.includes(frame.kind) ?? true);
-	for (const segment of [...(store?.segments ?? [])]) {
+	const segments = [...(store?.segments ?? [])];
+	// A memory tail that reaches further back than the files holds everything.
+	const oldestInMemory = memory.blocks[0]?.firstPosition ?? Number.POSITIVE_INFINITY;
+	if (oldestInMemory <= (segments[0]?.firstPosition ?? 0)) segments.length = 0;
+	for (const segment of segments) {
 		if (store === undefined || segment.evicted) continue;
 		for (const { frame, chunk } of framesOf(segment, store.seed, report)) {
 			if (wants(frame)) yield* recordsOfFrame(frame, chunk);

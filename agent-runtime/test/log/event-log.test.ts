@@ -167,6 +167,29 @@ describe("reading", () => {
 		await log.close();
 	});
 
+	it("delivers what is appended while it finds nothing for itself on disk", async () => {
+		using directory = temporaryDirectory();
+		const log = EventLog.open({ directory: directory.path, memoryBytes: 0 });
+		log.append(records(1, 5, "client"));
+		const reader = log.reader({ after: 0 });
+		const pending = reader.read(1000);
+		log.append(records(1, 3));
+		const seen = [...(await pending).entries(), ...(await drain(reader))];
+		expect(seen.map(describeEntry)).toEqual(records(1, 3).map(text));
+		reader.close();
+		await log.close();
+	});
+
+	it("reads from memory what only a large memory still has", async () => {
+		using directory = temporaryDirectory();
+		const log = EventLog.open({ directory: directory.path, diskBytes: 2000 });
+		for (let index = 1; index < 200; index += 10) log.append(records(index, 10));
+		expect(log.first).toBe(1);
+		expect(await contents(log)).toEqual(records(1, 200).map(text));
+		expect([...log.scan()].map(text)).toEqual(records(1, 200).map(text));
+		await log.close();
+	});
+
 	it("refuses a second read while the first is under way", async () => {
 		using directory = temporaryDirectory();
 		const log = EventLog.open({ directory: directory.path, memoryBytes: 0 });

@@ -10,8 +10,8 @@ describe("the checksum", () => {
 		expect(crc32Table(Buffer.from("123456789"), 0)).toBe(0xcbf43926);
 	});
 
-	it("is the same from the portable table, for every length, offset and seed", () => {
-		fc.assert(
+	it("is the same from the portable table, for every length, offset and seed", async () => {
+		await fc.assert(
 			fc.property(
 				fc.uint8Array({ maxLength: 100 }),
 				fc.nat(7),
@@ -34,16 +34,16 @@ describe("the segment header", () => {
 		isIncomplete: fc.boolean(),
 	});
 
-	it("reads back", () => {
-		fc.assert(
+	it("reads back", async () => {
+		await fc.assert(
 			fc.property(header, (value) => {
 				expect(decodeSegmentHeader(encodeSegmentHeader(value))).toEqual(value);
 			}),
 		);
 	});
 
-	it("is refused when any bit is wrong or any byte is missing", () => {
-		fc.assert(
+	it("is refused when any bit is wrong or any byte is missing", async () => {
+		await fc.assert(
 			fc.property(header, fc.nat(128 * 8 - 1), fc.nat(127), (value, bit, length) => {
 				const bytes = encodeSegmentHeader(value);
 				expect(decodeSegmentHeader(bytes.subarray(0, length))).toBeUndefined();

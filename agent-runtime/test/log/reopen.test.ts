@@ -172,6 +172,15 @@ describe("opening a log again", () => {
 		await log.close();
 	});
 
+	it("skips the ids that a last segment without a header may have held", async () => {
+		using root = temporaryDirectory();
+		const { directory } = await killedLog(root.path, { segmentBytes: 300 });
+		truncateSync(lastFile(directory), 100);
+		const log = EventLog.open({ directory, boot: BOOT });
+		expect(log.head).toBe(20 + MAX_UNSYNCED_RECORDS);
+		await log.close();
+	});
+
 	it("takes a file that was created and not yet written for nothing", async () => {
 		using root = temporaryDirectory();
 		const { directory } = await killedLog(root.path);
@@ -244,7 +253,7 @@ describe("scan", () => {
 	it("holds one chunk at a time", async () => {
 		using root = temporaryDirectory();
 		const fileSystem = faultyFileSystem();
-		const log = EventLog.open({ directory: root.path, boot: BOOT, fileSystem });
+		const log = EventLog.open({ directory: root.path, boot: BOOT, fileSystem, memoryBytes: 0 });
 		for (let index = 1; index < 20_000; index += 100) log.append(records(index, 100));
 		const before = fileSystem.calls.get("readSync") ?? 0;
 		const scan = log.scan()[Symbol.iterator]();
