@@ -4,5 +4,11 @@ export { type LogFileSystem, nodeFileSystem } from "./file-system.ts";
 export { type GapRun, ReadBatch, type RecordRun, recordsOf } from "./read-batch.ts";
 export { LogReader } from "./reader.ts";
 export type { AppendRecord, LogGap, LogRecord, RecordKind } from "./record.ts";
-export { archiveFolder, enforceRetention, type RetentionOptions, type RetentionResult } from "./retention.ts";
+export {
+	archiveFolder,
+	DEFAULT_MAX_AGE_MS,
+	enforceRetention,
+	type RetentionOptions,
+	type RetentionResult,
+} from "./retention.ts";
 export { encodeServerSentEvents } from "./sse-encoder.ts";

@@ -16,7 +16,7 @@ function frame(id: number, text: string): Buffer {
 function scan(file: Buffer, chunkBytes: number): { ids: number[]; scanner: FrameScanner } {
 	const scanner = new FrameScanner(0, file.byteLength, SEED);
 	const ids: number[] = [];
-	let chunk = Buffer.alloc(0);
+	let chunk: Buffer = Buffer.alloc(0);
 	let chunkStart = 0;
 	for (;;) {
 		const step = scanner.next(chunk, chunkStart);
