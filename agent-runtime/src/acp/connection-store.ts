@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AgentId, isAgentId } from "@sandbox-agent/core/api";
+import { archiveFolder, enforceRetention } from "../log/index.ts";
 
 /** What is kept about a connection beside its log and its requests. */
 export interface ConnectionRecord {
@@ -36,11 +38,6 @@ export class ConnectionStore {
 		this.#root = stateDirectory && join(stateDirectory, "connections");
 		this.#archive = stateDirectory && join(stateDirectory, "archive");
 		this.#onError = onError;
-	}
-
-	/** Where closed connections lie until retention removes them. */
-	get archivePath(): string | undefined {
-		return this.#archive;
 	}
 
 	/** Makes the folder of a new connection. A disk that refuses costs durability, not the connection. */
@@ -79,15 +76,29 @@ export class ConnectionStore {
 		return found;
 	}
 
-	/** Puts the folder of a closed connection where retention looks for it. */
-	archive(directory: ConnectionDirectory): void {
-		if (directory.path === undefined || this.#archive === undefined) return;
+	/**
+	 * Puts the log of a closed connection where retention looks for it, drops the rest of its folder, and removes what
+	 * retention no longer allows. Never rejects: a disk that refuses costs space, not the answer of a DELETE.
+	 *
+	 * @param liveBytes Bytes of the logs in use, which count towards the total.
+	 */
+	async archive(directory: ConnectionDirectory, liveBytes: number): Promise<void> {
+		const { path, logPath } = directory;
+		if (path === undefined || logPath === undefined || this.#archive === undefined) return;
 		try {
-			mkdirSync(this.#archive, { recursive: true, mode: 0o700 });
-			renameSync(directory.path, join(this.#archive, randomUUID()));
+			await rename(join(path, RECORD_FILE), join(logPath, RECORD_FILE));
+			await archiveFolder(logPath, this.#archive);
+			await rm(path, { recursive: true, force: true });
+			await enforceRetention({ root: this.#archive, liveBytes, onError: this.#onError });
 		} catch (error) {
 			this.#onError(error);
 		}
+	}
+
+	/** Epoch milliseconds of the last request of a stored connection; `undefined` when that cannot be told. */
+	lastUsedAt(directory: ConnectionDirectory): number | undefined {
+		if (directory.journalPath === undefined) return undefined;
+		return statSync(directory.journalPath, { throwIfNoEntry: false })?.mtimeMs;
 	}
 
 	#write(path: string, record: ConnectionRecord): void {

@@ -1,7 +1,7 @@
 import type { AgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentTransport } from "../agents/transport/agent-transport.ts";
-import { EventLog } from "../log/index.ts";
+import { DEFAULT_MAX_AGE_MS, EventLog } from "../log/index.ts";
 import { AcpConnection } from "./connection.ts";
 import { type ConnectionDirectory, type ConnectionRecord, ConnectionStore } from "./connection-store.ts";
 import { type AcpLimits, DEFAULT_ACP_LIMITS } from "./limits.ts";
@@ -51,9 +51,17 @@ export class AcpRegistry {
 		);
 	}
 
-	/** Brings back the connections of an earlier server with this state directory, without their agents. */
+	/**
+	 * Brings back the connections of an earlier server with this state directory, without their agents. Those that nobody
+	 * has used for as long as logs are kept are archived.
+	 */
 	restore(): void {
+		const oldestUse = this.#now() - DEFAULT_MAX_AGE_MS;
 		for (const { directory, record } of this.#store.list()) {
+			if ((this.#store.lastUsedAt(directory) ?? record.createdAtMs) < oldestUse) {
+				this.#track(this.#store.archive(directory, 0));
+				continue;
+			}
 			// Two of one id exist when a server died between closing the one and creating the other: the later counts.
 			const known = this.#entries.get(record.serverId);
 			if (known && known.record.createdAtMs > record.createdAtMs) continue;
@@ -157,11 +165,23 @@ export class AcpRegistry {
 		const ending = closing
 			.then(() => connection.readersLeft())
 			.then(() => connection.log.close())
-			.then(() => this.#store.archive(directory))
-			.catch((error: unknown) => this.#options.onError("a connection could not be ended", error))
-			.finally(() => this.#endings.delete(ending));
-		this.#endings.add(ending);
+			.then(() => this.#store.archive(directory, this.#liveBytes()))
+			.catch((error: unknown) => this.#options.onError("a connection could not be ended", error));
+		this.#track(ending);
 		return closing;
+	}
+
+	/** Work in the background that the end of the server waits for. It must not reject. */
+	#track(work: Promise<void>): void {
+		this.#endings.add(work);
+		const done = () => void this.#endings.delete(work);
+		work.then(done, done);
+	}
+
+	#liveBytes(): number {
+		let bytes = 0;
+		for (const { connection } of this.#entries.values()) bytes += connection?.log.diskBytes ?? 0;
+		return bytes;
 	}
 
 	#connectionOf(entry: Entry): AcpConnection {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAlive, until } from "../support/wait.ts";
@@ -272,6 +272,16 @@ describe("closing a connection", () => {
 		await fresh.reply(3);
 		expect(fresh.events[0]?.id).toBe(1);
 		await fresh.close();
+	});
+
+	it("keeps its log in the archive, and nothing else", async () => {
+		const server = await start();
+		await server.post("c", call(1, "count"), { agent: "mock" });
+		await server.delete("c");
+		const list = (name: string) => readdir(join(server.stateDirectory, name)).catch(() => []);
+		await until(async () => (await list("archive")).length === 1);
+		await until(async () => (await list("connections")).length === 0);
+		expect(server.faults).toEqual([]);
 	});
 
 	it("leaves no process of the scripted agent behind", async () => {
