@@ -32,6 +32,8 @@ export interface ConnectionOptions {
 	readonly saveGeneration: (generation: number) => void;
 	/** Called when the connection has something to show: its agent runs, or a message was accepted. */
 	readonly onCommitted: () => void;
+	/** Told of faults that belong to no request. */
+	readonly onError: (error: unknown) => void;
 }
 
 /** A message that is to be accepted, with what its POST asked for. */
@@ -289,7 +291,7 @@ export class AcpConnection {
 		this.#startedAtMs = Date.now();
 		this.#options.onCommitted();
 		transport.onLines((lines) => this.#onLines(lines, generation));
-		transport.exited.then((exit) => this.#onExit(transport, exit, generation));
+		transport.exited.then((exit) => this.#onExit(transport, exit, generation)).catch(this.#options.onError);
 		this.#outbox.open((line) => transport.write(line));
 	}
 

@@ -222,6 +222,7 @@ export class AcpRegistry {
 			limits: this.limits,
 			startAgent: (options) => startAgent(record.agent, options),
 			saveGeneration: (generation) => this.#store.save(directory, { ...record, generation }),
+			onError: (error) => onError("a connection has a fault", error),
 			onCommitted: () => {
 				if (entry.committed) return;
 				entry.committed = true;
