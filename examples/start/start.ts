@@ -1,0 +1,162 @@
+/**
+ * `npm start`: a sandbox, an agent, one prompt, and everything the agent does about it.
+ *
+ * Exit codes: 0 the turn ended; 1 something failed; 2 the arguments are wrong; 130 interrupted.
+ */
+import pico from "picocolors";
+import { SandboxAgentError } from "sandbox-agent";
+import { HELP, readArguments, type StartArguments, UsageError } from "./arguments.ts";
+import { readyAgents } from "./credentials.ts";
+import { Paper } from "./paper.ts";
+import { PermissionDesk, policyFor } from "./permission-desk.ts";
+import { Progress } from "./progress.ts";
+import { TurnRenderer } from "./renderer.ts";
+import { type StartedSandbox, startSandbox } from "./sandbox.ts";
+import { showTurn } from "./turn.ts";
+
+/** Wider lines are hard to read. */
+const MAX_COLUMNS = 100;
+
+const isTerminal = Boolean(process.stdout.isTTY);
+const columns = Math.min(process.stdout.columns ?? MAX_COLUMNS, MAX_COLUMNS);
+const colours = pico.createColors(isTerminal && !process.env.NO_COLOR);
+const write = (text: string) => void process.stdout.write(text);
+const paper = new Paper({ write, columns });
+const progress = new Progress({ write, isTerminal, columns, now: Date.now });
+
+const interruption = new AbortController();
+process.on("SIGINT", () => interruption.abort(new Error("interrupted")));
+process.on("SIGTERM", () => interruption.abort(new Error("interrupted")));
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+	try {
+		const options = readArguments(args);
+		if (options.help) {
+			write(`${HELP}\n`);
+			return 0;
+		}
+		await run(options);
+		return 0;
+	} catch (error) {
+		progress.clear();
+		paper.endLine();
+		if (interruption.signal.aborted) {
+			paper.line("interrupted", colours.dim);
+			return 130;
+		}
+		process.stderr.write(`${colours.red("✗")} ${describe(error)}\n`);
+		return error instanceof UsageError ? 2 : 1;
+	}
+}
+
+async function run(options: StartArguments): Promise<void> {
+	const { signal } = interruption;
+	paper.line();
+	paper.line(`${colours.bold("Sandbox Agent")} · agent ${options.agent} · provider ${options.provider}`);
+	const started = Date.now();
+	const sandbox = await startSandbox(options, progress, signal);
+	try {
+		progress.clear();
+		done(`sandbox ${sandbox.client.sandboxId}`, started);
+		await converse(options, sandbox);
+		if (options.keep) await stay(sandbox);
+	} finally {
+		await sandbox.stop();
+	}
+}
+
+/** One session with one prompt. */
+async function converse(options: StartArguments, { client, cwd }: StartedSandbox): Promise<void> {
+	const { signal } = interruption;
+	const { agents } = await client.listAgents();
+	const started = Date.now();
+	const installed = agents.find(({ id }) => id === options.agent)?.installed ?? true;
+	const session = await waitingFor(`${installed ? "starting" : "installing"} ${options.agent}`, () =>
+		client.createSession({ agent: options.agent, cwd, model: options.model }, { signal }),
+	);
+	done(`session with ${options.agent}`, started);
+	paper.gap();
+	paper.line(`${colours.cyan("›")} ${colours.bold(options.prompt)}`);
+
+	const renderer = new TurnRenderer(paper, colours);
+	const policy = policyFor(options, isTerminal && Boolean(process.stdin.isTTY));
+	const desk = new PermissionDesk({
+		paper,
+		renderer,
+		colours,
+		policy,
+		input: process.stdin,
+		output: process.stdout,
+		signal,
+	});
+	const begun = Date.now();
+	const stopReason = await showTurn(session, options.prompt, { renderer, desk, signal });
+	paper.gap();
+	const facts = [`${seconds(begun)}`, `${renderer.count} updates`, ...usageOf(renderer)];
+	paper.line(`${colours.green("✓")} ${stopReason} ${colours.dim(`· ${facts.join(" · ")}`)}`);
+	hint(
+		options,
+		readyAgents(agents).filter((agent) => agent !== options.agent),
+	);
+}
+
+/** Names what else can be tried on this machine. */
+function hint(options: StartArguments, ready: readonly string[]): void {
+	if (ready.length > 0) {
+		const flags = ready.map((agent) => `npm start -- --agent ${agent}`).join("   ");
+		paper.line(`Credentials found for ${ready.join(", ")}: ${flags}`, colours.dim);
+	} else if (options.agent === "mock") {
+		paper.line("For a real agent set ANTHROPIC_API_KEY and use: npm start -- --agent claude", colours.dim);
+	}
+}
+
+/** Leaves the sandbox running until it is interrupted. */
+async function stay({ client, cwd }: StartedSandbox): Promise<void> {
+	paper.gap();
+	paper.line(`The sandbox stays: ${client.inspectorUrl}`);
+	if (cwd) paper.line(`The agent worked in ${cwd}`);
+	paper.line("Ctrl-C ends it.", colours.dim);
+	const { signal } = interruption;
+	const alive = setInterval(() => undefined, 60_000);
+	await new Promise<void>((resolve) => {
+		if (signal.aborted) resolve();
+		signal.addEventListener("abort", () => resolve(), { once: true });
+	});
+	clearInterval(alive);
+}
+
+/** Shows a line while something takes longer than a second. */
+async function waitingFor<T>(message: string, work: () => Promise<T>): Promise<T> {
+	const tick = () => progress.update({ message });
+	tick();
+	const timer = setInterval(tick, 500);
+	try {
+		return await work();
+	} finally {
+		clearInterval(timer);
+		progress.clear();
+	}
+}
+
+function done(text: string, since: number): void {
+	paper.line(`${colours.green("✓")} ${text} ${colours.dim(`· ${seconds(since)}`)}`);
+}
+
+function seconds(since: number): string {
+	return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}
+
+function usageOf({ usage }: TurnRenderer): string[] {
+	if (!usage) return [];
+	const { used, size, cost } = usage;
+	const tokens = `${used.toLocaleString("en-US")} of ${size.toLocaleString("en-US")} tokens`;
+	return cost ? [tokens, cost] : [tokens];
+}
+
+function describe(error: unknown): string {
+	if (error instanceof UsageError) return `${error.message}\n  npm start -- --help lists what there is`;
+	if (SandboxAgentError.isInstance(error)) return error.message;
+	return error instanceof Error ? error.message : String(error);
+}
