@@ -78,7 +78,7 @@ export class AgentConnections {
 	/** Ends all connections on this side; what waits on them fails with `client_disposed`. */
 	endAll(): void {
 		this.#ended = true;
-		for (const connection of this.#all) connection.end(clientDisposed());
+		for (const connection of this.#all) connection.end(clientDisposed(), { immediately: true });
 		this.#open.clear();
 	}
 

@@ -25,6 +25,7 @@ const DEAD_CONNECTION_CODES = new Set<SandboxAgentErrorCode>([
 	"not_delivered",
 	"session_not_found",
 	"request_cancelled",
+	"stream_error",
 ]);
 
 /** Whether an error means that the connection it came on has no live agent any more. */

@@ -4,7 +4,7 @@ import { abortable, unref } from "@sandbox-agent/core/util";
 import { requestPath } from "../http/client.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
-import { isConnectionDead, isResendable, markUndelivered } from "./delivery.ts";
+import { isConnectionDead, isResendable, isUndelivered, markUndelivered } from "./delivery.ts";
 import {
 	type Envelope,
 	fromRpcError,
@@ -86,6 +86,9 @@ export interface SendOptions {
 /** Between an agent's end and the end of its connection, so that the last replies still arrive, in milliseconds. */
 const EXIT_GRACE_MS = 250;
 
+/** How long a request that is on its way may take to tell whether it was accepted when its connection ends. */
+const UNDECIDED_MS = 500;
+
 /** Limit of the request that closes a connection, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -103,7 +106,10 @@ export class LiveAcpConnection {
 	readonly #outbox: Outbox;
 	readonly #fallback: ReplyFallback;
 	readonly #pending = new Map<string, PendingRequest>();
-	readonly #stop = new AbortController();
+	/** Requests of which nobody knows yet whether the server has accepted them. */
+	readonly #undecided = new Set<string>();
+	readonly #stopReading = new AbortController();
+	readonly #stopSending = new AbortController();
 	#reading: Promise<void> | undefined;
 	#error: Error | undefined;
 	#created = false;
@@ -171,15 +177,21 @@ export class LiveAcpConnection {
 		await this.#post(envelope, eventId, options.order);
 	}
 
-	/** Ends the connection on this side: what waits fails with the error, after a synthetic reply has been told. */
-	end(error: Error): void {
+	/**
+	 * Ends the connection on this side. What waits fails with the error, after a synthetic reply has been told; requests
+	 * that are just being sent may still turn out not to have been accepted.
+	 */
+	end(error: Error, options: { immediately?: boolean } = {}): void {
 		if (this.#error) return;
 		this.#error = error;
 		clearTimeout(this.#exitTimer);
-		this.#stop.abort(error);
+		this.#stopReading.abort(error);
 		this.#fallback.clear();
-		for (const pending of this.#pending.values()) this.#fail(pending, error);
-		this.#pending.clear();
+		for (const pending of [...this.#pending.values()]) {
+			if (options.immediately || !this.#undecided.has(pending.id)) this.#fail(pending, error);
+		}
+		if (options.immediately || this.#undecided.size === 0) this.#stopSending.abort(error);
+		else unref(setTimeout(() => this.#stopSending.abort(error), UNDECIDED_MS));
 		this.#options.handler.onEnd(this, error);
 	}
 
@@ -202,14 +214,17 @@ export class LiveAcpConnection {
 		if (!options.recorded) {
 			this.#options.handler.onOutgoing(this, envelope, clientEventId(envelope.id), options.owner);
 		}
+		this.#undecided.add(pending.id);
 		this.#post(envelope, envelope.id, options.order).then(
 			(reply) => {
+				this.#undecided.delete(pending.id);
 				options.onAccepted?.();
-				if (reply && this.#pending.has(pending.id)) this.#fallback.offer(reply);
+				if (this.#error) this.#fail(pending, this.#error);
+				else if (reply && this.#pending.has(pending.id)) this.#fallback.offer(reply);
 			},
 			(error: unknown) => {
-				if (!this.#pending.delete(pending.id)) return;
-				if (options.willRetry && isResendable(error)) pending.settle({ error });
+				this.#undecided.delete(pending.id);
+				if (options.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
 				else this.#fail(pending, toError(error));
 			},
 		);
@@ -221,15 +236,24 @@ export class LiveAcpConnection {
 		this.#reading ??= this.#read();
 		const path = bootstrap ? requestPath(this.#path, { query: { agent: this.agent } }) : this.#path;
 		try {
-			return await this.#outbox.post({ envelope, key, order, path, signal: this.#stop.signal });
+			return await this.#outbox.post({ envelope, key, order, path, signal: this.#stopSending.signal });
 		} catch (error) {
+			const failure = bootstrap ? error : this.#explain(error);
+			if (isConnectionDead(failure)) this.#endSoon(failure);
 			// The end of the connection aborts what is under way; its error says more than the abort.
-			if (this.#error) throw this.#error;
-			if (isConnectionDead(error)) this.#endSoon(error);
-			throw error;
+			throw this.#error && !isUndelivered(failure) ? this.#error : failure;
 		} finally {
 			if (bootstrap) this.#created = true;
 		}
+	}
+
+	/** A server that asks for the agent of a connection it had before has forgotten the connection. */
+	#explain(error: unknown): unknown {
+		if (!SandboxAgentError.isInstance(error) || !isUndelivered(error)) return error;
+		if (error.code !== "invalid_request" && error.status !== 404) return error;
+		const detail = `the server does not know connection ${this.connectionId} of ${this.agent} any more`;
+		const details = { sessionId: this.connectionId };
+		return markUndelivered(new SandboxAgentError("session_not_found", detail, { cause: error, details }));
 	}
 
 	async #read(): Promise<void> {
@@ -246,7 +270,7 @@ export class LiveAcpConnection {
 				onActivity: () => this.#fallback.touch(),
 			},
 		});
-		const end = await reader.run(this.#stop.signal);
+		const end = await reader.run(this.#stopReading.signal);
 		if (end.kind !== "stopped") this.end(this.#endError(end));
 	}
 
@@ -304,6 +328,7 @@ export class LiveAcpConnection {
 
 	/** Tells a reply that never came, so that every recorded request has one end. */
 	#fail(pending: PendingRequest, error: Error): void {
+		if (!this.#pending.delete(pending.id)) return;
 		const reply = { jsonrpc: "2.0", id: pending.id, error: toRpcError(error) };
 		const settle: PendingRequest["settle"] = () => pending.settle({ error });
 		// Not awaited: the handler queues it, and nothing is read behind it.

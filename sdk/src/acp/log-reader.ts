@@ -53,23 +53,29 @@ export class LogReader {
 
 	/** Reads until the signal aborts or the log is gone. Never rejects. */
 	async run(signal: AbortSignal): Promise<LogEnd> {
-		for (let failures = 0; ; ) {
+		let fruitless = 0;
+		while (true) {
 			const before = this.#cursor;
 			try {
-				const end = await this.#readOnce(signal);
+				const end = await this.#readOrRecover(signal);
 				if (end) return end;
-				failures = this.#cursor > before ? 0 : failures + 1;
-				if (failures > 0) await systemClock.sleep(backoffDelay(failures, RETRY), { signal });
+				fruitless = this.#cursor > before ? 0 : fruitless + 1;
+				// The first stream that brings nothing is replaced at once: it may have been idle for long.
+				if (fruitless > 1) await systemClock.sleep(backoffDelay(fruitless - 1, RETRY), { signal });
 			} catch (error) {
-				if (signal.aborted) return { kind: "stopped" };
-				if (!SandboxAgentError.isInstance(error, "connection_lost")) return { kind: "lost", error };
-				try {
-					await this.#options.link.recover(error.detail, signal);
-					if (++failures > 1) await systemClock.sleep(backoffDelay(failures, RETRY), { signal });
-				} catch (failure) {
-					return signal.aborted ? { kind: "stopped" } : { kind: "lost", error: failure };
-				}
+				return signal.aborted ? { kind: "stopped" } : { kind: "lost", error };
 			}
+		}
+	}
+
+	/** One stream; when it breaks, the way to the server is found again. */
+	async #readOrRecover(signal: AbortSignal): Promise<LogEnd | undefined> {
+		try {
+			return await this.#readOnce(signal);
+		} catch (error) {
+			if (signal.aborted || !SandboxAgentError.isInstance(error, "connection_lost")) throw error;
+			await this.#options.link.recover(error.detail, signal);
+			return undefined;
 		}
 	}
 
