@@ -1,0 +1,220 @@
+import type { RequestListener } from "node:http";
+import { join, resolve } from "node:path";
+import { AcpRegistry } from "../acp/registry.ts";
+import type { RuntimeEnvironment } from "../options.ts";
+import { mintedTokenPath } from "../options.ts";
+import { createAcpRoutes } from "../routes/acp.ts";
+import { createAgentRoutes } from "../routes/agents.ts";
+import { createHealthRoutes } from "../routes/health.ts";
+import { createRootRoutes } from "../routes/root.ts";
+import { createUiPages } from "../routes/ui.ts";
+import { StateDirectory } from "../state/state-directory.ts";
+import { createAgentHost } from "./agent-host.ts";
+import { Cors, type CorsOptions } from "./cors.ts";
+import { createApp } from "./create-app.ts";
+import { Guard, hostName } from "./guard.ts";
+import { type Listener, listen } from "./listen.ts";
+import type { Logger } from "./logger.ts";
+import { isLoopbackAddress, urlHost } from "./loopback.ts";
+import { RequestLog } from "./request-log.ts";
+import { readToken, TokenFile, type TokenSource } from "./token.ts";
+
+/** How long requests that are under way get after everything has been told to stop, in milliseconds. */
+const CONNECTION_GRACE_MS = 500;
+
+export interface ServerOptions {
+	/** Name or address to listen on. */
+	readonly host: string;
+	/** 0: any free port. */
+	readonly port: number;
+	readonly token: TokenSource;
+	readonly cors: CorsOptions;
+	/** Names beside `host` and the loopback ones by which the server may be addressed. */
+	readonly allowedHosts: readonly string[];
+	/** Address of the server as browsers see it, for a server behind a proxy. */
+	readonly publicUrl: URL | undefined;
+	/** Absolute. @default `<state>/servers/<host>-<real port>` */
+	readonly stateDirectory: string | undefined;
+	/** Longest request body, in bytes. */
+	readonly maxBodyBytes: number;
+	readonly environment: RuntimeEnvironment;
+	/** Absolute path of this program; agents find it in SANDBOX_AGENT_BIN. */
+	readonly program: string;
+	readonly logger: Logger;
+}
+
+export interface RunningServer {
+	readonly host: string;
+	/** The real port. */
+	readonly port: number;
+	/** Base URL by which this machine reaches it, without trailing slash. */
+	readonly url: string;
+	/** Base URL for people: the public one where there is one. */
+	readonly publicUrl: string;
+	/** Whether only this machine reaches it. */
+	readonly loopback: boolean;
+	/** `undefined`: open to whoever reaches it. */
+	readonly token: string | undefined;
+	/** File that holds a minted token. */
+	readonly tokenFile: string | undefined;
+	/** `undefined`: everything is kept in memory. */
+	readonly stateDirectory: string | undefined;
+	/** Stops accepting, ends streams and agents, removes what it left on disk for its lifetime. Idempotent. */
+	close(): Promise<void>;
+	/** Kills what it started, for a process that exits at once. */
+	abandon(): void;
+}
+
+/**
+ * Starts a server. Leaves nothing behind when it fails.
+ * @throws address_in_use, state_in_use, start_failed
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+	const { environment, logger, host } = options;
+	const token = readToken(options.token);
+	if (token !== undefined) logger.hide(token);
+	const app = deferred<RequestListener>();
+	const listener = await listen(options, app.promise);
+	let state: StateDirectory | undefined;
+	try {
+		const { port } = listener.address;
+		const wished = options.stateDirectory ?? join(environment.stateRoot, "servers", `${host.replaceAll(":", "-")}-${port}`);
+		state = await StateDirectory.open({
+			path: resolve(wished),
+			temporaryDirectory: environment.temporaryDirectory,
+			onFallback: (kept, reason) => logger.announce("warn", "state directory cannot be used", { kept, reason }),
+		});
+		const assembled = assemble(options, token, listener, state);
+		app.resolve(assembled.app);
+		return assembled.server;
+	} catch (error) {
+		state?.close();
+		app.reject(error);
+		listener.cut();
+		await listener.close();
+		throw error;
+	}
+}
+
+function assemble(
+	options: ServerOptions,
+	token: string | undefined,
+	listener: Listener,
+	state: StateDirectory,
+): { app: RequestListener; server: RunningServer } {
+	const { environment, logger, host, publicUrl } = options;
+	const { port, address } = listener.address;
+	const loopback = isLoopbackAddress(address);
+	const tokenFile = writeTokenFile(options, token, port);
+	const leftovers = state.ledger.killLeftovers();
+	leftovers.then(
+		(groups) => groups.length > 0 && logger.warn("ended agents of an earlier server", { groups: groups.join(",") }),
+		(error: unknown) => logger.error("agents of an earlier server could not be ended", { error: String(error) }),
+	);
+	const agents = createAgentHost({
+		dataDirectory: environment.dataDirectory,
+		environment: environment.variables,
+		homeDirectory: environment.homeDirectory,
+		serverProgram: options.program,
+		requirePreinstall: environment.requirePreinstall,
+		// No agent starts before those of an earlier server are gone.
+		ledger: () => leftovers.then(() => state.ledger, () => state.ledger),
+		logger,
+	});
+	const { acpRequestTimeoutMs: requestTimeoutMs } = environment;
+	const registry = new AcpRegistry({
+		stateDirectory: state.path,
+		startAgent: (agent, start) => agents.start(agent, start),
+		onError: (message, error) => logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
+		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
+	});
+	registry.restore();
+
+	const app = createApp({
+		handlers: {
+			...createRootRoutes(),
+			...createHealthRoutes(),
+			...createAgentRoutes({ agents, runningSinceMs: (id) => registry.runningSinceMs(id) }),
+			...createAcpRoutes(registry),
+		},
+		pages: createUiPages(),
+		guard: new Guard({
+			token,
+			loopback,
+			allowedHosts: [hostName(urlHost(host)), ...options.allowedHosts, ...(publicUrl ? [publicUrl.hostname] : [])],
+			allowedOrigins: [...options.cors.origins, ...(publicUrl ? [publicUrl.origin] : [])],
+		}),
+		cors: new Cors(options.cors),
+		requestLog: new RequestLog(logger, environment.log),
+		maxBodyBytes: options.maxBodyBytes,
+	});
+
+	const stop = async () => {
+		const connections = listener.close();
+		await Promise.all([registry.close(), agents.close()]);
+		const cut = setTimeout(listener.cut, CONNECTION_GRACE_MS);
+		await connections;
+		clearTimeout(cut);
+		tokenFile?.remove();
+		state.close();
+	};
+	let stopping: Promise<void> | undefined;
+	const url = `http://${urlHost(reachableHost(host))}:${port}`;
+	const server: RunningServer = {
+		host,
+		port,
+		url,
+		publicUrl: publicUrl ? publicUrl.href.replace(/\/$/, "") : url,
+		loopback,
+		token,
+		tokenFile: tokenFile?.path,
+		stateDirectory: state.path,
+		close() {
+			stopping ??= stop();
+			return stopping;
+		},
+		abandon: () => {
+			state.ledger.killNow();
+			tokenFile?.remove();
+			state.close();
+		},
+	};
+	return { app, server };
+}
+
+/** Only a token that nobody else knows needs a file: a given one is where the giver keeps it. */
+function writeTokenFile(options: ServerOptions, token: string | undefined, port: number): TokenFile | undefined {
+	if (options.token.kind !== "mint" || token === undefined) return undefined;
+	try {
+		return new TokenFile(mintedTokenPath(options.environment.dataDirectory, port), token);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		options.logger.announce("warn", "the token could not be written to its file", { reason });
+		return undefined;
+	}
+}
+
+/** A wildcard is no address one can connect to: this machine's own is. */
+function reachableHost(host: string): string {
+	if (host === "0.0.0.0") return "127.0.0.1";
+	return host === "::" ? "::1" : host;
+}
+
+interface Deferred<T> {
+	readonly promise: Promise<T>;
+	readonly resolve: (value: T) => void;
+	readonly reject: (reason: unknown) => void;
+}
+
+/** Node 20 has no `Promise.withResolvers`. */
+function deferred<T>(): Deferred<T> {
+	let resolve: Deferred<T>["resolve"] | undefined;
+	let reject: Deferred<T>["reject"] | undefined;
+	const promise = new Promise<T>((onResolve, onReject) => {
+		resolve = onResolve;
+		reject = onReject;
+	});
+	// The executor has run: both are set.
+	if (!resolve || !reject) throw new Error("unreachable");
+	return { promise, resolve, reject };
+}
