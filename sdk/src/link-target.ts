@@ -1,6 +1,6 @@
 import type { RunningSandbox } from "@sandbox-agent/core/lifecycle";
-import type { LinkTarget } from "./http/server-link.ts";
 import { platform } from "#platform";
+import type { LinkTarget } from "./http/server-link.ts";
 
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 

@@ -76,7 +76,9 @@ describe("a client of a server of the previous generation", () => {
 		await session.prompt("hello");
 		const turn = session.prompt("silence");
 		turn.catch(() => undefined);
-		await waitUntil("the prompt arrives", () => server.requests.some(({ body }) => JSON.stringify(body)?.includes("silence")));
+		await waitUntil("the prompt arrives", () =>
+			server.requests.some(({ body }) => JSON.stringify(body)?.includes("silence")),
+		);
 		await server.kill();
 		await server.listen();
 		await expect(turn).rejects.toMatchObject({ name: "SandboxAgentError" });

@@ -1,21 +1,25 @@
 import { SandboxAgentError, type SandboxAgentErrorCode } from "@sandbox-agent/core/errors";
 
-/** Errors of messages that the agent certainly never got: sending them again does nothing twice. */
-const undelivered = new WeakSet<Error>();
+/**
+ * Errors of messages that the agent certainly never got: sending them again does nothing twice. The value tells whether
+ * the history of the session shows the failure.
+ */
+const undelivered = new WeakMap<Error, { readonly recorded: boolean }>();
 
-/** Codes that say by themselves that the agent never got the message. */
-const UNDELIVERED_CODES = new Set<SandboxAgentErrorCode>(["not_delivered"]);
-
-/** Marks an error as that of a message which was not accepted. */
-export function markUndelivered<Failure extends Error>(error: Failure): Failure {
-	undelivered.add(error);
+/** Marks an error as that of a message which the agent never got. */
+export function markUndelivered<Failure extends Error>(error: Failure, options: { recorded?: boolean } = {}): Failure {
+	undelivered.set(error, { recorded: options.recorded ?? false });
 	return error;
 }
 
 /** Whether the message that failed with this error may be sent again. */
 export function isUndelivered(error: unknown): error is Error {
-	if (!(error instanceof Error)) return false;
-	return undelivered.has(error) || (SandboxAgentError.isInstance(error) && UNDELIVERED_CODES.has(error.code));
+	return error instanceof Error && undelivered.has(error);
+}
+
+/** Whether the history shows the failure of this message, so that sending it again is a new message. */
+export function isRecordedFailure(error: Error): boolean {
+	return undelivered.get(error)?.recorded ?? false;
 }
 
 /** Codes after which a connection is of no use: its agent, or what the server knew of it, is gone. */

@@ -9,7 +9,6 @@ import {
 	type Envelope,
 	fromRpcError,
 	isReply,
-	isRequest,
 	type Params,
 	paramsOf,
 	parseEnvelope,
@@ -263,15 +262,29 @@ export class LiveAcpConnection {
 			mayAppear: () => !this.#created,
 			handler: {
 				onLine: (data, position) => this.#onLine(data, position),
-				onGap: ({ from, to }) => {
-					this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
-				},
+				onGap: (gap) => this.#onGap(gap),
 				onDegraded: (reason) => this.#options.handler.onDegraded(this, reason),
 				onActivity: () => this.#fallback.touch(),
 			},
 		});
 		const end = await reader.run(this.#stopReading.signal);
 		if (end.kind !== "stopped") this.end(this.#endError(end));
+	}
+
+	/** Replies may be among what is lost: the server is asked for those that are still waited for. */
+	#onGap({ from, to }: { from: number; to: number }): void {
+		this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
+		for (const pending of this.#pending.values()) {
+			if (this.#undecided.has(pending.id)) continue;
+			const { id, method, params } = pending;
+			const envelope = { jsonrpc: "2.0", id, method, params };
+			this.#outbox.ask({ envelope, key: id, order: "", path: this.#path, signal: this.#stopSending.signal }).then(
+				(reply) => {
+					if (reply && this.#pending.has(id)) this.#fallback.offer(reply);
+				},
+				(error: unknown) => this.#fail(pending, toError(error)),
+			);
+		}
 	}
 
 	#endError(end: Exclude<LogEnd, { kind: "stopped" }>): Error {
@@ -302,13 +315,20 @@ export class LiveAcpConnection {
 
 	#deliver(envelope: Envelope, eventId: string): void | Promise<void> {
 		const pending = isReply(envelope) ? this.#takePending(envelope) : undefined;
-		if (pending && envelope.error) {
-			const error = fromRpcError(envelope.error);
-			if (isConnectionDead(error)) this.#endSoon(error);
+		const waiting = pending && envelope.error ? this.#failing(pending, fromRpcError(envelope.error)) : pending;
+		return this.#options.handler.onIncoming(this, envelope, eventId, waiting);
+	}
+
+	/** A request whose reply is an error, which may say something about the connection and about the request. */
+	#failing(pending: PendingRequest, error: Error): PendingRequest {
+		if (isConnectionDead(error)) {
+			// An agent that dies is announced before the requests it leaves behind: without that it was dead already.
+			const neverArrived =
+				error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#exitTimer);
+			if (neverArrived) markUndelivered(error, { recorded: true });
+			this.#endSoon(error);
 		}
-		const held = this.#options.handler.onIncoming(this, envelope, eventId, pending);
-		if (isRequest(envelope)) this.#fallback.touch();
-		return held;
+		return { ...pending, settle: () => pending.settle({ error }) };
 	}
 
 	#takePending(reply: ReplyEnvelope): PendingRequest | undefined {

@@ -152,7 +152,10 @@ export class LogReader {
 }
 
 function replaced(path: string): LogEnd {
-	const error = new SandboxAgentError("session_not_found", `the server has another log at ${path}: the old one is gone`);
+	const error = new SandboxAgentError(
+		"session_not_found",
+		`the server has another log at ${path}: the old one is gone`,
+	);
 	return { kind: "gone", error };
 }
 

@@ -65,6 +65,19 @@ export class Outbox {
 		}
 	}
 
+	/** Asks for the reply to a message that was accepted before; nothing happens twice. Only for servers that have keys. */
+	async ask(message: OutgoingMessage): Promise<ReplyEnvelope | undefined> {
+		if (!this.#link.isKeyed) return undefined;
+		const response = await this.#link.send(message.path, {
+			method: "POST",
+			headers: requestHeaders(message),
+			body: JSON.stringify(message.envelope),
+			signal: message.signal,
+		});
+		if (!response.ok) throw (await decodeError(response)).error;
+		return await readReply(response);
+	}
+
 	async #send(message: OutgoingMessage): Promise<ReplyEnvelope | undefined> {
 		const body = JSON.stringify(message.envelope);
 		for (let failures = 0; ; ) {
@@ -97,12 +110,7 @@ export class Outbox {
 		try {
 			return await this.#link.send(message.path, {
 				method: "POST",
-				headers: {
-					accept: "application/json",
-					"content-type": "application/json",
-					"idempotency-key": message.key,
-					prefer: "respond-async",
-				},
+				headers: { ...requestHeaders(message), prefer: "respond-async" },
 				body,
 				signal: message.signal ? AbortSignal.any([message.signal, limit.signal]) : limit.signal,
 			});
@@ -110,6 +118,10 @@ export class Outbox {
 			clearTimeout(timer);
 		}
 	}
+}
+
+function requestHeaders(message: OutgoingMessage): Record<string, string> {
+	return { accept: "application/json", "content-type": "application/json", "idempotency-key": message.key };
 }
 
 async function readReply(response: Response): Promise<ReplyEnvelope | undefined> {

@@ -1,5 +1,4 @@
-import type { Route, RouteBody, RouteQuery, RouteResult } from "@sandbox-agent/core/api";
-import type { PathParameters } from "@sandbox-agent/core/api";
+import type { PathParameters, Route, RouteBody, RouteQuery, RouteResult } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { decodeError } from "./decode-error.ts";
 import { type RequestOptions, withLimits } from "./request.ts";
@@ -40,7 +39,12 @@ export class HttpClient {
 	): Promise<RouteResult<Definition>> {
 		return await withLimits(`${route.method} ${route.path}`, input, async (signal) => {
 			if (!input.ungated) await this.#link.ready(signal);
-			const response = await this.#send(route, requestPath(route.path, { params: input.params, query: input.query }), input.body, signal);
+			const response = await this.#send(
+				route,
+				requestPath(route.path, { params: input.params, query: input.query }),
+				input.body,
+				signal,
+			);
 			if (response.status === 204) return undefined as RouteResult<Definition>;
 			// The server built the body from the same table; members this build does not know pass through.
 			return (await response.json()) as RouteResult<Definition>;
@@ -48,7 +52,10 @@ export class HttpClient {
 	}
 
 	async #send(route: Route, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
-		const headers = { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) };
+		const headers = {
+			accept: "application/json",
+			...(body === undefined ? {} : { "content-type": "application/json" }),
+		};
 		for (let attempt = 1; ; attempt++) {
 			try {
 				const response = await this.#link.send(path, {

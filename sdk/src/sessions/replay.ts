@@ -10,13 +10,7 @@ const INTRODUCTION = `${REPLAY_PREFIX} as JSON-RPC envelopes. Use it as context 
 const TRUNCATED = "[history truncated]";
 
 /** Updates that carry what was said and done; all others are about the session itself. */
-const TELLING_UPDATES = new Set([
-	"user_message_chunk",
-	"agent_message_chunk",
-	"tool_call",
-	"tool_call_update",
-	"plan",
-]);
+const TELLING_UPDATES = new Set(["user_message_chunk", "agent_message_chunk", "tool_call", "tool_call_update", "plan"]);
 
 /** Limits of a replay. */
 export interface ReplayLimits {

@@ -54,7 +54,9 @@ export class SessionBinder {
 	/** Has an agent make a session. */
 	async open(state: SessionState, agent: string, init: SessionInit, signal?: AbortSignal): Promise<OpenedSession> {
 		const { connection, capabilities } = await this.#connections.get(agent, signal);
-		const reply = await this.#router.opening(connection, () => newSession({ connection, capabilities }, state, init, signal));
+		const reply = await this.#router.opening(connection, () =>
+			newSession({ connection, capabilities }, state, init, signal),
+		);
 		if (!isObject(reply) || typeof reply.sessionId !== "string") {
 			const message = `agent '${agent}' answered session/new without a session id`;
 			throw new SandboxAgentError("stream_error", message, { details: { details: { message } } });
@@ -142,7 +144,11 @@ export class SessionBinder {
 		params: { [member: string]: unknown },
 	): Promise<void> {
 		try {
-			await connection.request(method, { sessionId: agentSessionId, ...params }, { owner: state, order: agentSessionId });
+			await connection.request(
+				method,
+				{ sessionId: agentSessionId, ...params },
+				{ owner: state, order: agentSessionId },
+			);
 		} catch (error) {
 			if (connection.isEnded) throw error;
 			this.#report(error, `restoring a choice of session '${state.id}'`);

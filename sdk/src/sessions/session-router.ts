@@ -147,9 +147,7 @@ export class SessionRouter implements ConnectionHandler {
 			before: () =>
 				envelope.error
 					? undefined
-					: this.#fold(state, (record) =>
-							choicesAfterRequest(record, pending.method, pending.params, envelope.result),
-						),
+					: this.#fold(state, (record) => choicesAfterRequest(record, pending.method, pending.params, envelope.result)),
 			after: () => settleFrom(pending, envelope),
 		});
 	}

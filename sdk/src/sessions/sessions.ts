@@ -9,7 +9,7 @@ import {
 } from "@sandbox-agent/core/session";
 import { abortable, unref } from "@sandbox-agent/core/util";
 import { AgentConnections } from "../acp/agent-connections.ts";
-import { isResendable } from "../acp/delivery.ts";
+import { isRecordedFailure, isResendable } from "../acp/delivery.ts";
 import { isObject, type Params } from "../acp/envelope.ts";
 import type { HttpClient } from "../http/client.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
@@ -349,7 +349,8 @@ export class Sessions {
 		params: Params,
 		options: { signal: AbortSignal; onAccepted?: (() => void) | undefined },
 	): Promise<unknown> {
-		const requestId = this.#connections.nextRequestId();
+		let requestId = this.#connections.nextRequestId();
+		let recorded = false;
 		for (let attempt = 1; ; attempt++) {
 			const stored = await this.#requireAlive(id);
 			const { state } = stored;
@@ -367,7 +368,7 @@ export class Sessions {
 						order: agentSessionId,
 						signal: options.signal,
 						onAccepted: options.onAccepted,
-						recorded: attempt > 1,
+						recorded,
 						willRetry: attempt < SEND_TRIES,
 					},
 				);
@@ -377,6 +378,8 @@ export class Sessions {
 			} catch (error) {
 				if (attempt >= SEND_TRIES || !isResendable(error) || options.signal.aborted) throw error;
 				connection.end(error);
+				recorded = !isRecordedFailure(error);
+				if (!recorded) requestId = this.#connections.nextRequestId();
 			}
 		}
 	}

@@ -31,8 +31,12 @@ const RETAINED = 1024;
  * agent replies, 404 for a stream that is opened before its connection. Its agents are scripts.
  */
 export class OldServer implements AsyncDisposable {
-	readonly requests: { method: string; path: string; headers: IncomingMessage["headers"]; body: Message | undefined }[] =
-		[];
+	readonly requests: {
+		method: string;
+		path: string;
+		headers: IncomingMessage["headers"];
+		body: Message | undefined;
+	}[] = [];
 	/** Answers in place of the server when it returns true. */
 	intercept: ((request: IncomingMessage, response: ServerResponse, body: Message | undefined) => boolean) | undefined;
 	readonly #connections = new Map<string, Connection>();
@@ -101,14 +105,22 @@ export class OldServer implements AsyncDisposable {
 		let text = "";
 		for await (const chunk of request) text += chunk;
 		const body = text === "" ? undefined : (JSON.parse(text) as Message);
-		this.requests.push({ method: request.method ?? "", path: url.pathname + url.search, headers: request.headers, body });
+		this.requests.push({
+			method: request.method ?? "",
+			path: url.pathname + url.search,
+			headers: request.headers,
+			body,
+		});
 		if (this.intercept?.(request, response, body)) return;
 		if (url.pathname === "/v1/health") return json(response, 200, { status: "ok" });
 		if (url.pathname.startsWith("/v1/agents/")) {
 			return json(response, 200, { id: "mock", installed: true, configOptions: [], capabilities: {} });
 		}
 		const id = /^\/v1\/acp\/(.+)$/.exec(url.pathname)?.[1];
-		if (id === undefined) return json(response, 404, problem("not_found", 404));
+		if (id === undefined) {
+			json(response, 404, problem("not_found", 404));
+			return;
+		}
 		if (request.method === "GET") return this.#stream(id, request, response);
 		if (request.method === "DELETE") {
 			for (const stream of this.#connections.get(id)?.streams ?? []) stream.end();
@@ -122,12 +134,21 @@ export class OldServer implements AsyncDisposable {
 	#post(id: string, agent: string | null, message: Message, response: ServerResponse): void {
 		let connection = this.#connections.get(id);
 		if (!connection) {
-			if (agent === null) return json(response, 400, problem("invalid_request", 400));
-			if (agent === "nosuch") return json(response, 400, problem("unsupported_agent", 400));
+			if (agent === null) {
+				json(response, 400, problem("invalid_request", 400));
+				return;
+			}
+			if (agent === "nosuch") {
+				json(response, 400, problem("unsupported_agent", 400));
+				return;
+			}
 			connection = { agent, createdAtMs: Date.now(), log: [], streams: new Set(), waiting: new Map(), dead: false };
 			this.#connections.set(id, connection);
 		}
-		if (connection.dead) return json(response, 502, problem("stream_error", 502));
+		if (connection.dead) {
+			json(response, 502, problem("stream_error", 502));
+			return;
+		}
 		const target = connection;
 		if (message.method !== undefined && message.id !== undefined) target.waiting.set(String(message.id), response);
 		else response.writeHead(202).end();
@@ -155,7 +176,10 @@ export class OldServer implements AsyncDisposable {
 
 	#stream(id: string, request: IncomingMessage, response: ServerResponse): void {
 		const connection = this.#connections.get(id);
-		if (!connection) return json(response, 404, problem("session_not_found", 404));
+		if (!connection) {
+			json(response, 404, problem("session_not_found", 404));
+			return;
+		}
 		response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
 		response.write(": open\n\n");
 		const after = Number(request.headers["last-event-id"] ?? 0);
@@ -210,7 +234,8 @@ export const conformingAgent: Script = (message, agent) => {
 		}
 		case undefined: {
 			const outcome = (message.result as { outcome?: { optionId?: string } } | undefined)?.outcome;
-			if (outcome) agent.say({ jsonrpc: "2.0", id: message.id, result: { stopReason: outcome.optionId ?? "cancelled" } });
+			if (outcome)
+				agent.say({ jsonrpc: "2.0", id: message.id, result: { stopReason: outcome.optionId ?? "cancelled" } });
 			return;
 		}
 		case "session/cancel":
