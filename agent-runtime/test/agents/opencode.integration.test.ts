@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { availabilityOf } from "../../../test/services/availability.ts";
+import { livingGroupMembers } from "../../src/agents/transport/process-identity.ts";
+import type { TestClient, TestClientOptions } from "./support/acp-client.ts";
+import { installRealAgent, RealAgentLab } from "./support/real-agent.ts";
+
+const available = availabilityOf("namespace");
+
+describe.skipIf(!available.available)("OpenCode", { meta: { skipReason: available.reason } }, () => {
+	let lab: RealAgentLab;
+
+	beforeAll(() => installRealAgent("opencode"));
+
+	beforeEach(async () => {
+		lab = await RealAgentLab.open();
+	});
+
+	afterEach(() => lab[Symbol.asyncDispose]());
+
+	/** A user's configuration that names the scripted model and says nothing about permissions. */
+	function configuration(): Record<string, string> {
+		const models = {
+			"scripted-model": { name: "Scripted", tool_call: true, limit: { context: 128_000, output: 8192 } },
+		};
+		const config = {
+			share: "disabled",
+			model: "scripted/scripted-model",
+			small_model: "scripted/scripted-model",
+			enabled_providers: ["scripted"],
+			provider: {
+				scripted: {
+					npm: "@ai-sdk/openai-compatible",
+					name: "Scripted",
+					options: { baseURL: `${lab.model.url}/v1`, apiKey: "scripted-key" },
+					models,
+				},
+			},
+		};
+		return {
+			OPENCODE_CONFIG_CONTENT: JSON.stringify(config),
+			OPENCODE_DISABLE_MODELS_FETCH: "1",
+			OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+			OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+		};
+	}
+
+	async function open(options: TestClientOptions = {}): Promise<{ client: TestClient; sessionId: string }> {
+		const client = await lab.start("opencode", configuration(), options);
+		expect(await client.initialize()).toMatchObject({
+			protocolVersion: 1,
+			agentInfo: { name: "OpenCode", version: "1.18.33" },
+		});
+		const { sessionId, configOptions } = await client.newSession(lab.directory);
+		expect(configOptions?.find(({ category }) => category === "model")).toMatchObject({
+			currentValue: "scripted/scripted-model",
+		});
+		return { client, sessionId };
+	}
+
+	it("answers a prompt with the key it was given, and writes nothing but messages", async () => {
+		const { client, sessionId } = await open();
+		expect(await client.prompt(sessionId, "SAY: hello from the script")).toMatchObject({ stopReason: "end_turn" });
+		expect(client.text(sessionId)).toContain("hello from the script");
+		expect(await lab.model.requests()).toContainEqual(
+			expect.objectContaining({ protocol: "chat-completions", key: "scripted-key" }),
+		);
+		const { pid } = client.transport;
+		expect(await client.transport.close({ graceMs: 10_000 })).toMatchObject({ code: 0 });
+		expect(await livingGroupMembers(pid ?? 0)).toEqual([]);
+		expect(client.garbage).toEqual([]);
+	});
+
+	it("asks before it writes although the user has configured nothing, and writes when it may", async () => {
+		const { client, sessionId } = await open({ permission: "allow_once" });
+		const file = join(lab.directory, "made.txt");
+		await client.prompt(sessionId, `WRITE: ${file}=made by a script\nSAY: ready`);
+		expect(client.permissions).toHaveLength(1);
+		expect(existsSync(file)).toBe(true);
+		expect(client.text(sessionId)).toContain("ready");
+	});
+
+	it("asks before it runs a command", async () => {
+		const { client, sessionId } = await open({ permission: "allow_once" });
+		await client.prompt(sessionId, "RUN: touch touched.txt");
+		expect(client.permissions).toHaveLength(1);
+		expect(existsSync(join(lab.directory, "touched.txt"))).toBe(true);
+	});
+
+	it("runs nothing when it may not", async () => {
+		const { client, sessionId } = await open({ permission: "reject_once" });
+		expect(await client.prompt(sessionId, "RUN: touch touched.txt")).toMatchObject({ stopReason: "end_turn" });
+		expect(client.permissions).toHaveLength(1);
+		expect(existsSync(join(lab.directory, "touched.txt"))).toBe(false);
+	});
+
+	it("lets go of the model when the turn is cancelled", async () => {
+		const { client, sessionId } = await open();
+		const turn = client.prompt(sessionId, "HANG:\nSAY: one two three");
+		await vi.waitFor(() => expect(client.text(sessionId)).toContain("one"), 30_000);
+		await client.cancel(sessionId);
+		expect(await turn).toMatchObject({ stopReason: "cancelled" });
+		await vi.waitFor(async () => {
+			// Requests without tools are side jobs, such as a title, which may go on.
+			const requests = (await lab.model.requests()).filter(({ tools }) => tools.length > 0);
+			expect(requests).toMatchObject([{ answer: { kind: "hang" }, aborted: true }]);
+		}, 30_000);
+	});
+});
