@@ -31,6 +31,7 @@ import {
 } from "./local/record.ts";
 import { resolveServerCommand } from "./local/server-command.ts";
 import { type LocalLog, type ServerProcess, startServerProcess, stopServerProcess } from "./local/server-process.ts";
+import { withStartLock } from "./local/start-lock.ts";
 
 const NAME = "local";
 const DEFAULT_HOST = "127.0.0.1";
@@ -161,17 +162,18 @@ class LocalSandbox implements SandboxHandle {
 		const token = await tokenOf(record);
 		if (token === undefined) throw sandboxDestroyed(NAME, this.id);
 		if (isProcessAlive(record)) return { token, started: false };
+		return await withStartLock(`${record.directory}.lock`, request.signal, () => this.#restart(request, token));
+	}
+
+	/** Under the lock: another program may have started or removed it since the record was read. */
+	async #restart(request: LaunchRequest, token: string): Promise<LaunchedServer> {
+		const record = await readRecord(this.id);
+		if (!record) throw sandboxDestroyed(NAME, this.id);
+		if (isProcessAlive(record)) return { token, started: false };
 		requireVariables(record, request.env);
-		try {
-			const server = await start(this.#options, request, record.directory, record.bindHost, record.port);
-			await writeRecord(this.id, recordOf(this.#options, server, record.directory, record.bindHost));
-			return { token, started: true, exited: server.exited };
-		} catch (error) {
-			// Another program may have started it at the same moment; the port lets only one of them live.
-			const current = await readRecord(this.id);
-			if (current && isProcessAlive(current)) return { token, started: false };
-			throw error;
-		}
+		const server = await start(this.#options, request, record.directory, record.bindHost, record.port);
+		await writeRecord(this.id, recordOf(this.#options, server, record.directory, record.bindHost));
+		return { token, started: true, exited: server.exited };
 	}
 
 	async #foreign(): Promise<LaunchedServer> {
