@@ -15,7 +15,7 @@ import { type Counters, emptyFrameView, encodeRun, type LineRun, measureRun, par
 import { type MemoryBlock, MemoryTail } from "./memory-tail.ts";
 import { LogReader } from "./reader.ts";
 import type { AppendRecord, LogRecord, RecordKind } from "./record.ts";
-import { scanRecords } from "./scan.ts";
+import { type ScanOptions, scanRecords } from "./scan.ts";
 import { SegmentStore } from "./segment-store.ts";
 import { SyncSchedule } from "./sync-schedule.ts";
 
@@ -183,11 +183,11 @@ export class EventLog {
 
 	/**
 	 * All retained records, oldest first, client records included, streamed with blocking reads: for rebuilding state at
-	 * start. Gaps are not announced. `kinds` leaves the others out cheaply. `data` is a view on a chunk of the file: copy
-	 * what is kept.
+	 * start. Gaps are not announced. `kinds` leaves the others out cheaply; `after` begins behind that id, without reading
+	 * what lies before it. `data` is a view on a chunk of the file: copy what is kept.
 	 */
-	scan(options?: { kinds?: readonly RecordKind[] | undefined }): Iterable<LogRecord> {
-		return scanRecords(this.#store, this.#memory, options?.kinds, this.#report);
+	scan(options?: ScanOptions): Iterable<LogRecord> {
+		return scanRecords(this.#store, this.#memory, options ?? {}, this.#report);
 	}
 
 	/** Brings everything appended so far to the platter. Never rejects: a failure makes the log degraded. */

@@ -1,59 +1,81 @@
 import type { Buffer } from "node:buffer";
+import { Cursor } from "./cursor.ts";
 import { emptyFrameView, type FrameView, parseFrame } from "./frame.ts";
 import { FrameScanner } from "./frame-scanner.ts";
 import type { MemoryTail } from "./memory-tail.ts";
 import { scanBlocking } from "./open-segments.ts";
-import { recordsOf } from "./read-batch.ts";
+import { ReadBatch, recordsOf } from "./read-batch.ts";
 import type { LogRecord, RecordKind } from "./record.ts";
 import type { Segment } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 import type { SegmentStore } from "./segment-store.ts";
 
+export interface ScanOptions {
+	/** Leaves other kinds out. @default all */
+	kinds?: readonly RecordKind[] | undefined;
+	/** Begins behind the record of this id. @default 0, the oldest */
+	after?: number | undefined;
+}
+
 /** The retained records of a log, from its files and then from memory. A file that cannot be read is left out. */
 export function* scanRecords(
 	store: SegmentStore | undefined,
 	memory: MemoryTail,
-	kinds: readonly RecordKind[] | undefined,
+	options: ScanOptions,
 	report: (error: unknown) => void,
 ): Generator<LogRecord> {
-	let position = 0;
-	const wants = (frame: FrameView): boolean =>
-		frame.kind !== "control" && frame.firstPosition >= position && (kinds?.includes(frame.kind) ?? true);
-	const segments = [...(store?.segments ?? [])];
-	// A memory tail that reaches further back than the files holds everything.
-	const oldestInMemory = memory.blocks[0]?.firstPosition ?? Number.POSITIVE_INFINITY;
-	if (oldestInMemory <= (segments[0]?.firstPosition ?? 0)) segments.length = 0;
-	for (const segment of segments) {
-		if (store === undefined || segment.evicted) continue;
-		for (const { frame, chunk } of framesOf(segment, store.seed, report)) {
-			if (wants(frame)) yield* recordsOfFrame(frame, chunk);
-			position = Math.max(position, frame.firstPosition + frame.count);
-		}
-	}
-	const frame = emptyFrameView();
-	for (const block of [...memory.blocks]) {
-		for (let offset = 0; offset < block.used; offset = frame.bodyEnd) {
-			parseFrame(block.buffer, offset, frame);
-			if (wants(frame)) yield* recordsOfFrame(frame, block.buffer);
-			parseFrame(block.buffer, offset, frame);
+	const { kinds, after = 0 } = options;
+	const cursor = new Cursor(after, after === 0 ? 0 : undefined, true);
+	for (const { frame, buffer } of frames(store, memory, after, report)) {
+		const batch = new ReadBatch(cursor.id);
+		cursor.take(frame, buffer, batch, Number.POSITIVE_INFINITY, false);
+		for (const run of batch.runs) {
+			if (run.type === "records" && (kinds?.includes(run.kind) ?? true)) yield* recordsOf(run);
 		}
 	}
 }
 
-function* framesOf(
-	segment: Segment,
-	seed: number,
+interface FrameInBuffer {
+	frame: FrameView;
+	buffer: Buffer;
+}
+
+/** From the segment that holds `after` to the newest frame; those that are on disk and in memory come twice. */
+function* frames(
+	store: SegmentStore | undefined,
+	memory: MemoryTail,
+	after: number,
 	report: (error: unknown) => void,
-): Generator<{ frame: FrameView; chunk: Buffer }> {
+): Generator<FrameInBuffer> {
+	const start = store?.segmentOfId(after);
+	const [oldest] = memory.blocks;
+	// A memory tail that reaches further back than the files holds everything.
+	const isAllInMemory = oldest !== undefined && start !== undefined && oldest.firstPosition <= start.firstPosition;
+	if (store !== undefined && start !== undefined && !isAllInMemory) {
+		const segments = store.segments.filter((segment) => segment.sequence >= start.sequence);
+		for (const segment of segments) if (!segment.evicted) yield* framesOf(segment, store.seed, report);
+	}
+	for (const block of [...memory.blocks]) {
+		let offset = 0;
+		while (offset < block.used) {
+			const frame = emptyFrameView();
+			parseFrame(block.buffer, offset, frame);
+			offset = frame.bodyEnd;
+			yield { frame, buffer: block.buffer };
+		}
+	}
+}
+
+function* framesOf(segment: Segment, seed: number, report: (error: unknown) => void): Generator<FrameInBuffer> {
 	const scanner = new FrameScanner(SEGMENT_HEADER_BYTES, segment.size, seed);
 	segment.hold();
 	try {
 		const chunks = scanBlocking(segment, scanner);
 		for (;;) {
-			const step = nextOrReport(chunks, report);
-			if (step === undefined) return;
+			const buffer = nextOrReport(chunks, report);
+			if (buffer === undefined) return;
 			segment.index.note(scanner.frameStart, scanner.frame);
-			yield { frame: scanner.frame, chunk: step };
+			yield { frame: scanner.frame, buffer };
 		}
 	} finally {
 		segment.release();
@@ -68,19 +90,4 @@ function nextOrReport(chunks: Generator<Buffer>, report: (error: unknown) => voi
 		report(error);
 		return undefined;
 	}
-}
-
-function recordsOfFrame(frame: FrameView, buffer: Buffer): Generator<LogRecord> {
-	return recordsOf({
-		type: "records",
-		kind: frame.kind === "control" ? "adapter" : frame.kind,
-		generation: frame.generation,
-		at: frame.at,
-		firstId: frame.firstId,
-		firstPosition: frame.firstPosition,
-		count: frame.count,
-		buffer,
-		start: frame.bodyStart,
-		end: frame.bodyEnd,
-	});
 }

@@ -151,6 +151,23 @@ describe("reading", () => {
 		await log.close();
 	});
 
+	it("finds a cursor in the middle of a large segment without reading what lies before it", async () => {
+		using directory = temporaryDirectory();
+		const fileSystem = faultyFileSystem();
+		const log = EventLog.open({ directory: directory.path, fileSystem, memoryBytes: 0 });
+		const lines = Array.from({ length: 20 }, () => new Uint8Array(1000));
+		for (let index = 0; index < 300; index++) log.appendLines("agent", 1, lines);
+		for (let after = 1; after < 6000; after += 117) {
+			const reader = log.reader({ after });
+			const before = fileSystem.calls.get("read") ?? 0;
+			const batch = await reader.read(1);
+			expect(batch.runs).toEqual([expect.objectContaining({ firstId: after + 1, count: 1 })]);
+			expect((fileSystem.calls.get("read") ?? 0) - before).toBeLessThan(7);
+			reader.close();
+		}
+		await log.close();
+	});
+
 	it("goes on with the oldest record when its segment is removed in the middle of a read", async () => {
 		using directory = temporaryDirectory();
 		const log = EventLog.open({ directory: directory.path, memoryBytes: 0, segmentBytes: 2000, diskBytes: 8000 });
@@ -170,12 +187,14 @@ describe("reading", () => {
 	it("delivers what is appended while it finds nothing for itself on disk", async () => {
 		using directory = temporaryDirectory();
 		const log = EventLog.open({ directory: directory.path, memoryBytes: 0 });
-		log.append(records(1, 5, "client"));
+		log.append(records(1, 1));
 		const reader = log.reader({ after: 0 });
+		const first = await reader.read(1);
+		log.append(records(1, 5, "client"));
 		const pending = reader.read(1000);
-		log.append(records(1, 3));
-		const seen = [...(await pending).entries(), ...(await drain(reader))];
-		expect(seen.map(describeEntry)).toEqual(records(1, 3).map(text));
+		log.append(records(2, 3));
+		const seen = [...first.entries(), ...(await pending).entries(), ...(await drain(reader))];
+		expect(seen.map(describeEntry)).toEqual(records(1, 4).map(text));
 		reader.close();
 		await log.close();
 	});

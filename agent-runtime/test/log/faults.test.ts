@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { MAX_UNWRITTEN_RECORDS } from "../../src/log/defaults.ts";
+import { MAX_UNSYNCED_RECORDS, MAX_UNWRITTEN_RECORDS } from "../../src/log/defaults.ts";
 import { EventLog } from "../../src/log/index.ts";
 import {
 	contents,
@@ -273,6 +273,19 @@ describe("syncing", () => {
 		} finally {
 			vi.useRealTimers();
 		}
+	});
+
+	it("does not let more than a known number of records go unsynced", () => {
+		using directory = temporaryDirectory();
+		const { fileSystem, open } = openFaulty(directory.path);
+		const log = open();
+		const lines = Array.from({ length: MAX_UNSYNCED_RECORDS / 2 }, () => new Uint8Array(0));
+		log.appendLines("agent", 1, lines);
+		log.appendLines("agent", 1, lines);
+		expect(fileSystem.calls.get("syncBlocking")).toBeUndefined();
+		log.append(records(1, 1));
+		expect(fileSystem.calls.get("syncBlocking")).toBeGreaterThan(0);
+		log.closeBlocking();
 	});
 
 	it("covers a segment that was left before its turn came", async () => {

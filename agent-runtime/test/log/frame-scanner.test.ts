@@ -46,6 +46,13 @@ describe("a frame scanner", () => {
 		);
 	});
 
+	it("finds a mark that lies across the end of a chunk", () => {
+		for (let garbage = 48; garbage < 130; garbage++) {
+			const file = Buffer.concat([Buffer.alloc(garbage), frame(1, "one")]);
+			expect(scan(file, 64).ids).toEqual([1]);
+		}
+	});
+
 	it("tells how far a cut frame went", () => {
 		const file = Buffer.concat([frame(1, "one"), frame(2, "two")]);
 		const { ids, scanner } = scan(file.subarray(0, file.byteLength - 1), 1000);

@@ -250,6 +250,20 @@ describe("scan", () => {
 		await log.close();
 	});
 
+	it("begins behind an id without reading what lies before it", async () => {
+		using root = temporaryDirectory();
+		const fileSystem = faultyFileSystem();
+		const log = EventLog.open({ directory: root.path, boot: BOOT, fileSystem, segmentBytes: 2000, memoryBytes: 0 });
+		for (let index = 1; index < 500; index += 5) log.append([...records(index, 5), record(`c${index}`, "client")]);
+		const before = fileSystem.calls.get("readSync") ?? 0;
+		const seen = [...log.scan({ after: 494 })].map(text);
+		expect(seen).toEqual(await contents(log, 494, true));
+		expect(seen).toEqual(["agent 495", "c491", ...records(496, 5).map(text), "c496"]);
+		expect((fileSystem.calls.get("readSync") ?? 0) - before).toBeLessThan(3);
+		expect([...log.scan({ after: 494, kinds: ["client"] })].map(text)).toEqual(["c491", "c496"]);
+		await log.close();
+	});
+
 	it("holds one chunk at a time", async () => {
 		using root = temporaryDirectory();
 		const fileSystem = faultyFileSystem();
