@@ -15,7 +15,7 @@ function citationsIn(text: string): string[] {
 /** Every cited id with the files that cite it. */
 function citedIds(): Map<string, string[]> {
 	const cited = new Map<string, string[]>();
-	const files = globSync(["{core,providers,agent-runtime,sdk,test,bench,examples}/**/*.test.ts"], {
+	const files = globSync(["{core,providers,agent-runtime,sdk,test,bench}/**/*.test.ts", "test/lanes/*.mjs"], {
 		cwd: root,
 		exclude: ["**/node_modules/**", "**/dist/**", "test/requirements.test.ts"],
 	});

@@ -32,12 +32,12 @@ describe("a recorded turn", () => {
 	});
 
 	it("has the same text with colours", () => {
-		const escape = "\u001b";
+		const escapeCode = "\u001b";
 		const coloured = shown(updates, 60, true).text;
-		expect(coloured).toContain(escape);
-		expect(coloured.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), "")).toBe(shown(updates, 60).text);
+		expect(coloured).toContain(escapeCode);
+		expect(coloured.replaceAll(new RegExp(`${escapeCode}\\[\\d+m`, "g"), "")).toBe(shown(updates, 60).text);
 		// Colours only: nothing that moves the cursor or erases.
-		expect(coloured.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), "")).not.toContain(escape);
+		expect(coloured.replaceAll(new RegExp(`${escapeCode}\\[\\d+m`, "g"), "")).not.toContain(escapeCode);
 	});
 
 	it("leaves its usage and its number of updates behind", () => {

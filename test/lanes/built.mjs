@@ -1,0 +1,76 @@
+// The built packages, as they are published, on the runtime that executes this file: Node 20 or Bun.
+// Nothing here is compiled or resolved to sources.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { artifact } from "@sandbox-agent/agent-runtime/artifact";
+import { SandboxAgent, SandboxAgentError } from "sandbox-agent";
+import { local } from "sandbox-agent/local";
+import { check, runCases } from "./cases.mjs";
+
+const isBun = "bun" in process.versions;
+const runtime = isBun ? `Bun ${process.versions.bun}` : `Node ${process.versions.node}`;
+
+/** A client of a sandbox of its own, ended whatever happens. */
+async function withSandbox(work) {
+	const sdk = await SandboxAgent.start({ sandbox: local({ log: "silent" }), timeoutMs: 60_000 });
+	try {
+		return await work(sdk);
+	} finally {
+		await sdk.destroySandbox();
+	}
+}
+
+check(`the bundle runs on ${runtime} [server/one-file]`, async () => {
+	// Under Bun the bundle is still run by Node: Bun brings no Node-API for terminals.
+	const node = isBun ? "node" : process.execPath;
+	const output = execFileSync(node, [fileURLToPath(artifact.url), "--version"], { encoding: "utf8" });
+	assert.equal(output.trim(), `sandbox-agent ${artifact.version}`);
+});
+
+check(`a turn with permission on ${runtime} [sdk/bun]`, async () => {
+	const workspace = mkdtempSync(join(tmpdir(), "sandbox-agent-lane-"));
+	try {
+		await withSandbox(async (sdk) => {
+			const session = await sdk.createSession({ agent: "mock", cwd: workspace });
+			session.onPermissionRequest((request) => session.respondPermission(request.id, "once"));
+			const texts = [];
+			for await (const update of session.stream("write hello.txt from the lane")) {
+				if (update.sessionUpdate === "agent_message_chunk") texts.push(update.content.text);
+			}
+			assert.notEqual(texts.join(""), "");
+			assert.match(readFileSync(join(workspace, "hello.txt"), "utf8"), /from the lane/);
+		});
+	} finally {
+		rmSync(workspace, { recursive: true, force: true });
+	}
+});
+
+check(`three thousand updates in order on ${runtime}`, async () => {
+	await withSandbox(async (sdk) => {
+		const session = await sdk.createSession({ agent: "mock" });
+		let count = 0;
+		for await (const update of session.stream("flood 3000 100")) {
+			if (update.sessionUpdate === "agent_message_chunk") count += 1;
+		}
+		assert.ok(count >= 3000, `${count} chunks`);
+	});
+});
+
+check(`errors keep their code on ${runtime}`, async () => {
+	await withSandbox(async (sdk) => {
+		const error = await sdk.createSession({ agent: "nobody" }).catch((reason) => reason);
+		assert.ok(SandboxAgentError.isInstance(error, "unsupported_agent"), String(error));
+	});
+});
+
+check(`start() without a provider is a local sandbox on ${runtime}`, async () => {
+	const sdk = await SandboxAgent.start({ timeoutMs: 60_000 });
+	assert.match(sdk.sandboxId, /^local\//);
+	await sdk.destroySandbox();
+});
+
+await runCases();
