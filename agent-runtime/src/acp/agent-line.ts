@@ -26,8 +26,7 @@ export function readAgentLine(line: Uint8Array): AgentLine {
  */
 export function findReply(log: EventLog, id: unknown, after: number): number | undefined {
 	const idKey = JSON.stringify(id);
-	for (const record of log.scan({ kinds: ["agent", "adapter"] })) {
-		if (record.id <= after) continue;
+	for (const record of log.scan({ kinds: ["agent", "adapter"], after })) {
 		const { message } = readAgentLine(record.data);
 		if (message?.kind === "answer" && message.idKey === idKey) return record.id;
 	}
