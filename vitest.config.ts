@@ -6,7 +6,8 @@ const ssr = { resolve: { conditions: ["source"] } };
 
 /**
  * `unit` needs nothing but Node and the sources. `integration` needs the built bundle and real parts: a Docker daemon,
- * agents from npm, a browser, network namespaces. It runs file by file, because the parts are heavy.
+ * agents from npm, a browser, network namespaces. It runs file by file, because the parts are heavy. `patience` is what
+ * has to wait in real time; it runs beside the others.
  */
 export default defineConfig({
 	test: {
@@ -17,7 +18,7 @@ export default defineConfig({
 				test: {
 					name: "unit",
 					include: packages.map((name) => `${name}/**/*.test.ts`),
-					exclude: ["**/node_modules/**", "**/dist/**", "**/*.integration.test.ts"],
+					exclude: ["**/node_modules/**", "**/dist/**", "**/*.integration.test.ts", "**/*.patience.test.ts"],
 					testTimeout: 30_000,
 				},
 			},
@@ -31,6 +32,15 @@ export default defineConfig({
 					fileParallelism: false,
 					testTimeout: 180_000,
 					hookTimeout: 300_000,
+				},
+			},
+			{
+				resolve,
+				ssr,
+				test: {
+					name: "patience",
+					include: ["test/**/*.patience.test.ts"],
+					exclude: ["**/node_modules/**"],
 				},
 			},
 		],
