@@ -72,7 +72,7 @@ function removeStale(path: string, stale: Holder | undefined): void {
 }
 
 async function isRunning(holder: Holder): Promise<boolean> {
-	if (holder.pid === process.pid) return true;
+	// Our own number proves nothing: a restarted container gives every server the same one.
 	const startTime = await processStartTime(holder.pid);
 	return startTime !== undefined && (holder.startTime === undefined || startTime === holder.startTime);
 }
