@@ -6,7 +6,9 @@ export function platformKey(): PlatformKey {
 }
 
 function hasGlibc(): boolean {
-	const report: unknown = process.report?.getReport();
+	// A switch that the types do not know yet: without it the report looks up the names of all open connections, which can take seconds.
+	Object.assign(process.report, { excludeNetwork: true });
+	const report: unknown = process.report.getReport();
 	const header = typeof report === "object" && report !== null && "header" in report ? report.header : undefined;
 	return typeof header === "object" && header !== null && "glibcVersionRuntime" in header;
 }

@@ -1,6 +1,9 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport, LinesListener } from "./agent-transport.ts";
 
+/** How much an agent may write before it has to wait for a delivery, in bytes: about what a pipe holds. */
+const BATCH_BYTES = 64 * 1024;
+
 /** The end of the line that an agent inside this process works on: one JSON value per message. */
 export interface AgentSide {
 	/** Messages from the server, parsed. Ends when the server closes the agent. */
@@ -21,8 +24,11 @@ export class InProcessTransport implements AgentTransport {
 	#onLines: LinesListener | undefined;
 	/** Lines written since the last delivery, or before a listener was set. */
 	#lines: Uint8Array[] = [];
+	#pendingBytes = 0;
 	#scheduled = false;
 	#ended = false;
+	/** Resolves the writes that wait for the lines before them to be delivered. */
+	#resume: (() => void)[] = [];
 	#resolveExit: (exit: AgentExit) => void = () => undefined;
 	#input: ReadableStreamDefaultController<unknown> | undefined;
 	readonly #decoder = new TextDecoder();
@@ -54,7 +60,8 @@ export class InProcessTransport implements AgentTransport {
 			message = JSON.parse(this.#decoder.decode(line));
 		} catch {
 			// What an agent over stdio answers to a line that is not JSON.
-			return this.#receive({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } });
+			await this.#receive({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } });
+			return;
 		}
 		this.#input?.enqueue(message);
 	}
@@ -70,10 +77,15 @@ export class InProcessTransport implements AgentTransport {
 		return this.exited;
 	}
 
-	#receive(message: unknown): void {
-		if (this.#ended) return;
-		this.#lines.push(this.#encoder.encode(JSON.stringify(message)));
+	/** Takes a message of the agent. The promise, where there is one, is back-pressure: a flood must not keep the server busy. */
+	#receive(message: unknown): Promise<void> | undefined {
+		if (this.#ended) return undefined;
+		const line = this.#encoder.encode(JSON.stringify(message));
+		this.#lines.push(line);
+		this.#pendingBytes += line.length;
 		this.#schedule();
+		if (this.#pendingBytes < BATCH_BYTES) return undefined;
+		return new Promise((resolve) => this.#resume.push(resolve));
 	}
 
 	/** Delivers after the current run of microtasks, so that a burst arrives as one batch. */
@@ -87,14 +99,19 @@ export class InProcessTransport implements AgentTransport {
 		this.#scheduled = false;
 		if (this.#lines.length === 0 || this.#onLines === undefined) return;
 		const lines = this.#lines;
+		const resume = this.#resume;
 		this.#lines = [];
+		this.#pendingBytes = 0;
+		this.#resume = [];
 		this.#onLines(lines);
+		for (const go of resume) go();
 	}
 
 	#end(code: number, stderr: string): void {
 		if (this.#ended) return;
 		this.#ended = true;
 		this.#deliver();
+		for (const go of this.#resume.splice(0)) go();
 		this.#input?.close();
 		this.#resolveExit({ code, signal: null, stderr });
 	}

@@ -1,8 +1,6 @@
-import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
-import { promisify } from "node:util";
+import { readdirSync, readFileSync } from "node:fs";
 
-const runFile = promisify(execFile);
+// Files of /proc are answered by the kernel from memory: reading them never waits for a disk.
 
 /** What /proc/<pid>/stat says about one process. */
 interface ProcessStat {
@@ -19,17 +17,19 @@ interface ProcessStat {
  */
 export async function processStartTime(pid: number): Promise<string | undefined> {
 	if (process.platform !== "linux") return startTimeFromPs(pid);
-	const stat = await readStat(pid);
+	const stat = readStat(pid);
 	if (stat === undefined || stat.state === "Z") return undefined;
 	// Ticks count from the boot of the machine, so the boot belongs to the identity.
-	return `${await bootId()}/${stat.startTicks}`;
+	return `${bootId()}/${stat.startTicks}`;
 }
 
 /** Ids of the processes of a group that still run; zombies do not count. */
 export async function livingGroupMembers(group: number): Promise<number[]> {
 	if (process.platform !== "linux") return groupMembersFromPs(group);
-	const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-	const stats = await Promise.all(pids.map(async (pid) => ({ pid, stat: await readStat(pid) })));
+	const pids = readdirSync("/proc")
+		.filter((name) => /^\d+$/.test(name))
+		.map(Number);
+	const stats = pids.map((pid) => ({ pid, stat: readStat(pid) }));
 	return stats.filter(({ stat }) => stat?.group === group && stat.state !== "Z").map(({ pid }) => pid);
 }
 
@@ -39,7 +39,7 @@ export async function livingGroupMembers(group: number): Promise<number[]> {
 export async function processHasVariable(pid: number, name: string): Promise<boolean | undefined> {
 	if (process.platform !== "linux") return undefined;
 	try {
-		const environment = await readFile(`/proc/${pid}/environ`, "utf8");
+		const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
 		return environment.split("\0").some((entry) => entry.startsWith(`${name}=`));
 	} catch {
 		// Ended meanwhile, or another user's.
@@ -47,10 +47,10 @@ export async function processHasVariable(pid: number, name: string): Promise<boo
 	}
 }
 
-async function readStat(pid: number): Promise<ProcessStat | undefined> {
+function readStat(pid: number): ProcessStat | undefined {
 	let text: string;
 	try {
-		text = await readFile(`/proc/${pid}/stat`, "utf8");
+		text = readFileSync(`/proc/${pid}/stat`, "utf8");
 	} catch {
 		// No such process.
 		return undefined;
@@ -63,20 +63,22 @@ async function readStat(pid: number): Promise<ProcessStat | undefined> {
 	return { state, group: Number(group), startTicks };
 }
 
-let boot: Promise<string> | undefined;
+let boot: string | undefined;
 
-function bootId(): Promise<string> {
-	boot ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-		(text) => text.trim(),
+function bootId(): string {
+	if (boot !== undefined) return boot;
+	try {
+		boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+	} catch {
 		// Some containers hide it; ticks alone are then the identity.
-		() => "",
-	);
+		boot = "";
+	}
 	return boot;
 }
 
 async function startTimeFromPs(pid: number): Promise<string | undefined> {
 	try {
-		const { stdout } = await runFile("ps", ["-o", "lstart=", "-p", String(pid)]);
+		const stdout = await runPs(["-o", "lstart=", "-p", String(pid)]);
 		return stdout.trim() || undefined;
 	} catch {
 		// ps exits 1 for an unknown process.
@@ -85,10 +87,18 @@ async function startTimeFromPs(pid: number): Promise<string | undefined> {
 }
 
 async function groupMembersFromPs(group: number): Promise<number[]> {
-	const { stdout } = await runFile("ps", ["-A", "-o", "pid=,pgid=,stat="]);
+	const stdout = await runPs(["-A", "-o", "pid=,pgid=,stat="]);
 	return stdout
 		.split("\n")
 		.map((line) => line.trim().split(/\s+/))
 		.filter(([, pgid, state]) => Number(pgid) === group && state !== undefined && !state.startsWith("Z"))
 		.map(([pid]) => Number(pid));
+}
+
+/** Output of ps, for platforms without /proc. Where there is one, nothing has to be loaded for it. */
+async function runPs(words: readonly string[]): Promise<string> {
+	const { execFile } = await import("node:child_process");
+	return new Promise((resolve, reject) => {
+		execFile("ps", words, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+	});
 }

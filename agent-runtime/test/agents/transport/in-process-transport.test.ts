@@ -34,6 +34,24 @@ describe("InProcessTransport", () => {
 		expect(batches).toHaveLength(1);
 	});
 
+	it("makes an agent that floods wait, so that others get their turn", async () => {
+		let turns = 0;
+		const count = () => {
+			turns += 1;
+			timer = setImmediate(count);
+		};
+		let timer = setImmediate(count);
+		const { batches } = start(async ({ writable }) => {
+			const writer = writable.getWriter();
+			const text = "x".repeat(1000);
+			for (let index = 0; index < 1000; index++) await writer.write({ text });
+		});
+		await vi.waitFor(() => expect(batches.flat()).toHaveLength(1000));
+		clearImmediate(timer);
+		expect(Math.max(...batches.map((lines) => lines.join("").length))).toBeLessThan(70_000);
+		expect(turns).toBeGreaterThan(10);
+	});
+
 	it("keeps what is written before a listener is set", async () => {
 		const transport = new InProcessTransport(mirror);
 		await transport.write(Buffer.from('{"a":1}'));
