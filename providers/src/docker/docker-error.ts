@@ -11,12 +11,15 @@ const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 const NO_PROGRAM =
 	/exec:? "?node"?:? (?:executable file not found|failed: No such file)|"node": executable file not found/i;
 
+/** A 404 also stands for a missing network, volume or file; only the text tells which. */
+const NO_CONTAINER = /no such container/i;
+
 /** What was attempted, for the message and for what a 404 means. */
 export interface DockerOperation {
 	/** Verb phrase, for example `creating the container`. */
 	readonly doing: string;
 	readonly address: string;
-	/** Set when the operation is about an existing container: then 404 means that it is gone. */
+	/** Set when the operation is about an existing container, which may turn out to be gone. */
 	readonly containerId?: string | undefined;
 	readonly image?: string | undefined;
 }
@@ -47,7 +50,8 @@ export function mapDockerError(error: unknown, operation: DockerOperation): unkn
 	const status = statusOf(error);
 	const reason = reasonOf(error);
 	if (image !== undefined && isNodeMissing(reason)) return nodeMissing(image, error);
-	if (status === 404 && containerId !== undefined) return sandboxDestroyed(NAME, containerId, { cause: error });
+	if (status === 404 && containerId !== undefined && NO_CONTAINER.test(reason))
+		return sandboxDestroyed(NAME, containerId, { cause: error });
 	const kind = status === undefined ? "unknown" : kindOfStatus(status);
 	return new ProviderError(NAME, kind, `${doing} failed: ${reason}`, { cause: error });
 }
