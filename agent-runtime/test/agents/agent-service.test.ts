@@ -101,7 +101,7 @@ describe("AgentService: launching", () => {
 		expect(await lab.makeService().launch(agent)).toMatchObject({ source: "local_path", command });
 	});
 
-	it("gives agents the lab.environment without the server's token, with what the agent needs", async () => {
+	it("gives agents the environment without the server's token, with what the agent needs", async () => {
 		lab.putProgram(join(lab.processes(), "opencode-acp"), "exit 0");
 		lab.environment.KEPT = "yes";
 		const { env } = await lab.makeService().launch("opencode");
@@ -114,7 +114,7 @@ describe("AgentService: launching", () => {
 		expect(env).not.toHaveProperty("SANDBOX_AGENT_TOKEN");
 	});
 
-	it("lets the server's lab.environment win over what an agent would be given", async () => {
+	it("lets the server's environment win over what an agent would be given", async () => {
 		lab.putProgram(join(lab.processes(), "claude-acp"), "exit 0");
 		lab.environment.DISABLE_TELEMETRY = "0";
 		const { env } = await lab.makeService().launch("claude");

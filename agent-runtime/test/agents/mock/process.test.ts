@@ -61,7 +61,7 @@ describe("mock agent over stdio", () => {
 		const second = await connect();
 		const { sessions } = await second.agent.request("session/list", {});
 		expect(sessions).toMatchObject([{ sessionId, title: "hang" }].map(({ sessionId: id }) => ({ sessionId: id })));
-		await second.agent.request("session/load", { sessionId, cwd: lab.directory, mcpServers: [] });
+		await second.agent.request("session/load", { sessionId, cwd: directory, mcpServers: [] });
 		expect(second.text(sessionId)).toContain("remember me");
 		expect(second.text(sessionId)).toContain("I wait for a cancel.");
 		await second.prompt(sessionId, "again");
