@@ -69,9 +69,9 @@ export class AgentConnections {
 	/** Lets go of an ended connection and has the server do the same. */
 	discard(connection: LiveAcpConnection): void {
 		if (this.#ended) return;
-		// In the background: a server that cannot be reached now forgets the connection with its process.
+		// In the background. A server that cannot be reached has no agent of ours either, or will be asked no more.
 		this.#close(connection).catch((error: unknown) => {
-			if (!this.#ended) this.#report(error, `closing connection ${connection.connectionId}`);
+			if (!this.#ended && !isUnreachable(error)) this.#report(error, `closing connection ${connection.connectionId}`);
 		});
 	}
 
@@ -144,4 +144,10 @@ export class AgentConnections {
 			// The agent may be logged in by other means; if it is not, the first prompt says so.
 		}
 	}
+}
+
+function isUnreachable(error: unknown): boolean {
+	return (
+		SandboxAgentError.isInstance(error, "connection_lost") || SandboxAgentError.isInstance(error, "sandbox_destroyed")
+	);
 }

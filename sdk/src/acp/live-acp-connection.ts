@@ -113,7 +113,8 @@ export class LiveAcpConnection {
 	#error: Error | undefined;
 	#created = false;
 	#posted = false;
-	#exitTimer: ReturnType<typeof setTimeout> | undefined;
+	/** Why it is about to end, and when. */
+	#dying: { readonly error: Error; readonly timer: ReturnType<typeof setTimeout> } | undefined;
 
 	constructor(options: LiveAcpConnectionOptions) {
 		this.#options = options;
@@ -124,9 +125,9 @@ export class LiveAcpConnection {
 		this.#fallback = new ReplyFallback((reply) => this.#deliver(reply, replyEventId(String(reply.id))));
 	}
 
-	/** Whether it has ended. */
+	/** Whether it has ended, or is about to: its agent is gone. */
 	get isEnded(): boolean {
-		return this.#error !== undefined;
+		return this.#error !== undefined || this.#dying !== undefined;
 	}
 
 	/**
@@ -183,7 +184,7 @@ export class LiveAcpConnection {
 	end(error: Error, options: { immediately?: boolean } = {}): void {
 		if (this.#error) return;
 		this.#error = error;
-		clearTimeout(this.#exitTimer);
+		clearTimeout(this.#dying?.timer);
 		this.#stopReading.abort(error);
 		this.#fallback.clear();
 		for (const pending of [...this.#pending.values()]) {
@@ -323,8 +324,7 @@ export class LiveAcpConnection {
 	#failing(pending: PendingRequest, error: Error): PendingRequest {
 		if (isConnectionDead(error)) {
 			// An agent that dies is announced before the requests it leaves behind: without that it was dead already.
-			const neverArrived =
-				error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#exitTimer);
+			const neverArrived = error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#dying);
 			if (neverArrived) markUndelivered(error, { recorded: true });
 			this.#endSoon(error);
 		}
@@ -341,9 +341,10 @@ export class LiveAcpConnection {
 
 	/** The agent is gone, but replies that the server wrote in its place may still be on their way. */
 	#endSoon(error: Error): void {
-		if (this.#error || this.#exitTimer) return;
-		this.#exitTimer = setTimeout(() => this.end(error), this.#pending.size > 0 ? EXIT_GRACE_MS : 0);
-		unref(this.#exitTimer);
+		if (this.#error || this.#dying) return;
+		const timer = setTimeout(() => this.end(error), this.#pending.size > 0 ? EXIT_GRACE_MS : 0);
+		unref(timer);
+		this.#dying = { error, timer };
 	}
 
 	/** Tells a reply that never came, so that every recorded request has one end. */
@@ -356,7 +357,8 @@ export class LiveAcpConnection {
 	}
 
 	#assertLive(): void {
-		if (this.#error) throw markUndelivered(wrap(this.#error));
+		const error = this.#error ?? this.#dying?.error;
+		if (error) throw markUndelivered(wrap(error));
 	}
 }
 

@@ -17,8 +17,8 @@ export interface OutgoingMessage {
 	readonly signal?: AbortSignal | undefined;
 }
 
-/** A server that honours `respond-async` answers at once; one that stays silent for so long did not get the message. */
-const ANSWER_TIMEOUT_MS = 30_000;
+/** Slowest upload that is waited for, in bytes per millisecond. */
+const SLOWEST_UPLOAD = 50;
 
 /**
  * A server without idempotency keys holds the answer back until the agent has replied. An exchange that breaks after so
@@ -102,11 +102,12 @@ export class Outbox {
 
 	async #post(message: OutgoingMessage, body: string): Promise<Response> {
 		const limit = new AbortController();
-		const timer = this.#link.isKeyed
-			? setTimeout(() => {
-					limit.abort(new SandboxAgentError("connection_lost", `POST ${message.path} stayed without an answer`));
-				}, ANSWER_TIMEOUT_MS)
-			: undefined;
+		// A server that honours `respond-async` answers at once; one that stays silent did not get the message.
+		const answerMs = this.#link.recovery.answerMs + body.length / SLOWEST_UPLOAD;
+		const onSilence = () => {
+			limit.abort(new SandboxAgentError("connection_lost", `POST ${message.path} stayed without an answer`));
+		};
+		const timer = this.#link.isKeyed ? setTimeout(onSilence, answerMs) : undefined;
 		try {
 			return await this.#link.send(message.path, {
 				method: "POST",

@@ -17,7 +17,7 @@ export type CallInput<Definition extends Route> = RequestOptions & {
 const REPEATABLE = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /** How often a call is sent in all. */
-const TRIES = 3;
+const TRIES = 5;
 
 /** Calls the routes of the contract. */
 export class HttpClient {

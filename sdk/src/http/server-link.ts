@@ -18,6 +18,8 @@ export interface RecoveryOptions {
 	maxDelayMs?: number | undefined;
 	/** A stream without a byte for so long counts as broken; servers send a heartbeat every 15 s. @default 45_000 */
 	idleMs?: number | undefined;
+	/** A message or health request without an answer for so long counts as lost. @default 10_000 */
+	answerMs?: number | undefined;
 }
 
 /** How the server is found and kept. */
@@ -54,8 +56,6 @@ export interface LinkRequest {
 	readonly signal?: AbortSignal | undefined;
 }
 
-const PROBE_TIMEOUT_MS = 5_000;
-
 /**
  * The way to one server: address, token, health and recovery. Everything that talks to the server goes through it, so
  * that one failure is recovered from once.
@@ -81,6 +81,7 @@ export class ServerLink {
 			firstDelayMs: options.recovery?.firstDelayMs ?? 50,
 			maxDelayMs: options.recovery?.maxDelayMs ?? 5_000,
 			idleMs: options.recovery?.idleMs ?? 45_000,
+			answerMs: options.recovery?.answerMs ?? 10_000,
 		};
 		this.#recoverOnce = singleFlight(() => this.#recover());
 		if (options.connected) this.#status = "connected";
@@ -235,7 +236,8 @@ export class ServerLink {
 	/** Asks once. Returns the failure, `undefined` when the server is well. */
 	async #probe(): Promise<unknown> {
 		const limit = new AbortController();
-		const timer = setTimeout(() => limit.abort(new Error(`no answer within ${PROBE_TIMEOUT_MS} ms`)), PROBE_TIMEOUT_MS);
+		const { answerMs } = this.recovery;
+		const timer = setTimeout(() => limit.abort(new Error(`no answer within ${answerMs} ms`)), answerMs);
 		try {
 			const response = await this.send("/v1/health", { method: "GET", signal: limit.signal });
 			if (response.ok) {

@@ -330,6 +330,8 @@ export class Sessions {
 			});
 			state.binding = binding;
 			state.recorder.release();
+			// Listeners that are added next hear what comes next, not the making of the session.
+			await state.recorder.idle();
 		} catch (error) {
 			state.recorder.discard();
 			throw error;
