@@ -1,10 +1,3 @@
-export { type AgentLaunch, type StartAgentOptions, startAgent } from "./agent-launch.ts";
-export { type AgentQuery, AgentService, type AgentServiceOptions } from "./agent-service.ts";
-export type { Credential, FoundCredentials } from "./credentials/credential.ts";
-export { type CredentialSearch, findCredentials } from "./credentials/find-credentials.ts";
-export type { InstallProgress, ProgressListener } from "./install/progress.ts";
-export type { InstallWaiter } from "./install/shared-install.ts";
-export type { AgentExit, AgentTransport, CloseOptions, LinesListener } from "./transport/agent-transport.ts";
-export type { OversizeLine } from "./transport/line-splitter.ts";
-export { killGroup, killLeftoverGroup, type ProcessGroup } from "./transport/process-group.ts";
-export { processStartTime } from "./transport/process-identity.ts";
+export { startAgent } from "./agent-launch.ts";
+export { AgentService, type AgentServiceOptions } from "./agent-service.ts";
+export type { AgentTransport } from "./transport/agent-transport.ts";

@@ -8,7 +8,7 @@ import { useAgentService } from "./support/agent-service.ts";
 const lab = useAgentService();
 
 describe("AgentService: listing", () => {
-	it("lists all agents in order, on a fresh machine only the mock as installed", async () => {
+	it("[agents/fixed-order] lists all agents in order, on a fresh machine only the mock as installed", async () => {
 		const agents = await lab.makeService().list();
 		expect(agents.map(({ id }) => id)).toEqual(["claude", "codex", "opencode", "amp", "pi", "cursor", "mock"]);
 		expect(agents.filter(({ installed }) => installed).map(({ id }) => id)).toEqual(["mock"]);
@@ -53,7 +53,7 @@ describe("AgentService: listing", () => {
 		expect(await lab.makeService().get("pi", { config: true })).not.toHaveProperty("version");
 	});
 
-	it("refuses unknown agents", async () => {
+	it("[agents/unknown] refuses unknown agents", async () => {
 		const service = lab.makeService();
 		const expected = { code: "unsupported_agent", details: { agent: "Claude" } };
 		await expect(service.get("Claude")).rejects.toMatchObject(expected);
@@ -63,7 +63,7 @@ describe("AgentService: listing", () => {
 });
 
 describe("AgentService: launching", () => {
-	it("starts the mock agent inside the process, and its sessions outlive a connection", async () => {
+	it("[mock/no-install] starts the mock agent inside the process, and its sessions outlive a connection", async () => {
 		const service = lab.makeService();
 		const launch = await service.launch("mock");
 		expect(launch).toMatchObject({ source: "builtin", version: "builtin" });
@@ -78,7 +78,7 @@ describe("AgentService: launching", () => {
 	});
 
 	it.each(["claude", "cursor", "mock"])(
-		"uses a launcher that lies in the data lab.directory, for %s",
+		"[agents/local-path] uses a launcher that lies in the data lab.directory, for %s",
 		async (agent) => {
 			const command = lab.putProgram(join(lab.processes(), `${agent}-acp`), "exit 0");
 			expect(await lab.makeService().launch(agent)).toMatchObject({
@@ -96,7 +96,7 @@ describe("AgentService: launching", () => {
 		["claude", "claude-agent-acp"],
 		["codex", "codex-acp"],
 		["mock", "mock-acp"],
-	])("uses for %s a program %s on PATH", async (agent, name) => {
+	])("[agents/local-path] uses for %s a program %s on PATH", async (agent, name) => {
 		const command = lab.putProgram(join(lab.directory, "path", name), "exit 0");
 		expect(await lab.makeService().launch(agent)).toMatchObject({ source: "local_path", command });
 	});
@@ -121,7 +121,7 @@ describe("AgentService: launching", () => {
 		expect(env).toMatchObject({ DISABLE_TELEMETRY: "0", DISABLE_AUTOUPDATER: "1" });
 	});
 
-	it("is an error for an agent that is not installed, where installing is not allowed", async () => {
+	it("[agents/install-lazy] is an error for an agent that is not installed, where installing is not allowed", async () => {
 		const launch = lab.makeService({ requirePreinstall: true }).launch("claude");
 		await expect(launch).rejects.toMatchObject({
 			code: "agent_not_installed",

@@ -15,19 +15,22 @@ describe("AgentService: installing that fails", () => {
 		],
 		["npm error code ETARGET\nnpm error notarget No matching version found", "the npm registry has no such version"],
 		["npm error something else", "npm ended with exit code 1"],
-	])("says of %j that %s, carries npm's words, and leaves nothing", async (output, meaning) => {
-		Object.assign(lab.environment, { STUB_NPM: "fail", STUB_OUTPUT: output });
-		const install = lab.makeService().install("opencode", {});
-		await expect(install).rejects.toMatchObject({
-			code: "install_failed",
-			status: 500,
-			detail: expect.stringContaining(meaning),
-			details: { agent: "opencode", details: { stderr: output } },
-		});
-		expect(lab.treesOf("opencode")).toEqual([]);
-		expect(existsSync(join(lab.processes(), "opencode-acp"))).toBe(false);
-		expect(readdirSync(lab.processes())).toEqual(["opencode"]);
-	});
+	])(
+		"[agents/install-tail] [agents/install-disk-full] [agents/install-unreachable] says of %j that %s, carries npm's words, and leaves nothing",
+		async (output, meaning) => {
+			Object.assign(lab.environment, { STUB_NPM: "fail", STUB_OUTPUT: output });
+			const install = lab.makeService().install("opencode", {});
+			await expect(install).rejects.toMatchObject({
+				code: "install_failed",
+				status: 500,
+				detail: expect.stringContaining(meaning),
+				details: { agent: "opencode", details: { stderr: output } },
+			});
+			expect(lab.treesOf("opencode")).toEqual([]);
+			expect(existsSync(join(lab.processes(), "opencode-acp"))).toBe(false);
+			expect(readdirSync(lab.processes())).toEqual(["opencode"]);
+		},
+	);
 
 	it("names npm when it is missing", async () => {
 		rmSync(join(lab.directory, "path/npm"));
@@ -41,7 +44,7 @@ describe("AgentService: installing that fails", () => {
 		expect(lab.treesOf("opencode")).toEqual([]);
 	});
 
-	it("does not trust an exit code of 0: nothing installed, no program, another version, another archive", async () => {
+	it("[agents/install-atomic] does not trust an exit code of 0: nothing installed, no program, another version, another archive", async () => {
 		const attempt = (stub: Record<string, string>) =>
 			lab.makeService({ environment: { ...lab.environment, ...stub } }).install("opencode", {});
 		const failing = (detail: string) => ({ code: "install_failed", detail: expect.stringContaining(detail) });
@@ -58,7 +61,7 @@ describe("AgentService: installing that fails", () => {
 		expect(lab.treesOf("opencode")).toEqual([]);
 	});
 
-	it("ends when the one caller gives up, with npm and everything it wrote", async () => {
+	it("[agents/install-atomic] ends when the one caller gives up, with npm and everything it wrote", async () => {
 		const started = join(lab.directory, "started");
 		Object.assign(lab.environment, { STUB_NPM: "hang", STUB_STARTED: started });
 		const service = lab.makeService();

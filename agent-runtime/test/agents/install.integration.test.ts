@@ -39,7 +39,7 @@ const leftovers = () => {
 };
 
 describe("npm", () => {
-	it("says that the registry cannot be reached, with npm's own words", async () => {
+	it("[agents/install-unreachable] says that the registry cannot be reached, with npm's own words", async () => {
 		const service = makeService({
 			...process.env,
 			npm_config_registry: `http://127.0.0.1:${await unusedPort()}/`,
@@ -64,7 +64,7 @@ describe("npm", () => {
 });
 
 describe.skipIf(!available.available)("a full disk", { meta: { skipReason: available.reason } }, () => {
-	it("is named, and leaves nothing behind", () => {
+	it("[agents/install-disk-full] is named, and leaves nothing behind", () => {
 		const program = fileURLToPath(new URL("fixtures/failing-install.ts", import.meta.url));
 		const data = join(directory, "data");
 		mkdirSync(data);

@@ -11,7 +11,7 @@ import { useAgentService } from "./support/agent-service.ts";
 const lab = useAgentService();
 
 describe("AgentService: installing", () => {
-	it("installs on first use, verifies, writes a launcher, and does nothing the second time", async () => {
+	it("[agents/install-lazy] installs on first use, verifies, writes a launcher, and does nothing the second time", async () => {
 		lab.environment.STUB_NPM = "install";
 		const service = lab.makeService();
 		const progress: InstallProgress[] = [];
@@ -72,7 +72,7 @@ describe("AgentService: installing", () => {
 		});
 	});
 
-	it("shares one installation between concurrent callers", async () => {
+	it("[agents/install-shared] shares one installation between concurrent callers", async () => {
 		lab.environment.STUB_NPM = "install";
 		const service = lab.makeService();
 		const launches = await Promise.all([
@@ -84,7 +84,7 @@ describe("AgentService: installing", () => {
 		expect(lab.npmRuns()).toBe(1);
 	});
 
-	it("shares one installation between processes", async () => {
+	it("[agents/install-shared] shares one installation between processes", async () => {
 		const gate = join(lab.directory, "gate");
 		const started = join(lab.directory, "started");
 		Object.assign(lab.environment, { STUB_NPM: "install", STUB_GATE: gate, STUB_STARTED: started });
@@ -106,7 +106,7 @@ describe("AgentService: installing", () => {
 		if (child.exitCode === null) await once(child, "exit");
 	});
 
-	it("clears away what a killed installation left, and goes on at once", async () => {
+	it("[agents/install-atomic] clears away what a killed installation left, and goes on at once", async () => {
 		const started = join(lab.directory, "started");
 		Object.assign(lab.environment, { STUB_NPM: "hang", STUB_STARTED: started });
 		const program = fileURLToPath(new URL("fixtures/install-process.ts", import.meta.url));

@@ -38,7 +38,7 @@ describe("findCredentials", () => {
 		expect(await find({ CLAUDE_CODE_OAUTH_TOKEN: "login" })).toMatchObject({ anthropic: { authType: "oauth" } });
 	});
 
-	it("ignores empty values", async () => {
+	it("[agents/empty-credential] ignores empty values", async () => {
 		put(".codex/auth.json", { OPENAI_API_KEY: "" });
 		expect(await find({ ANTHROPIC_API_KEY: "", OPENAI_API_KEY: " " })).toMatchObject({
 			anthropic: undefined,
@@ -63,7 +63,7 @@ describe("findCredentials", () => {
 		["a future text", "2026-01-02T00:00:00Z", true],
 		["a past text", "2025-12-31T00:00:00Z", false],
 		["nothing", undefined, true],
-	])("counts a Claude login that expires at %s", async (_, expiresAt, counts) => {
+	])("[agents/expired-login] counts a Claude login that expires at %s", async (_, expiresAt, counts) => {
 		put(".claude/.credentials.json", { claudeAiOauth: { accessToken: "login", expiresAt } });
 		const { anthropic } = await find();
 		expect(anthropic?.secret).toBe(counts ? "login" : undefined);

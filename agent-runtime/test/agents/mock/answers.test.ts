@@ -6,7 +6,7 @@ import { useMockAgent } from "../support/mock-agent.ts";
 const lab = useMockAgent();
 
 describe("mock agent: handshake", () => {
-	it("says what it can do", async () => {
+	it("[mock/conforms] says what it can do", async () => {
 		const client = lab.track(new TestClient(connectMockAgent()));
 		expect(await client.initialize()).toMatchObject({
 			protocolVersion: 1,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { connectMockAgent } from "../../../src/agents/mock/in-process.ts";
 import { ProcessTransport } from "../../../src/agents/transport/process-transport.ts";
 import { TestClient } from "../support/acp-client.ts";
 
@@ -31,6 +32,13 @@ async function connect(): Promise<TestClient> {
 	return client;
 }
 
+async function connectInside(): Promise<TestClient> {
+	const client = new TestClient(connectMockAgent());
+	clients.push(client);
+	await client.initialize();
+	return client;
+}
+
 describe("mock agent over stdio", () => {
 	it("answers, writes nothing but messages, and ends with its input", async () => {
 		const client = await connect();
@@ -39,6 +47,35 @@ describe("mock agent over stdio", () => {
 		expect(client.text(sessionId)).toBe("hello there");
 		expect(await client.transport.close({ graceMs: 10_000 })).toEqual({ code: 0, signal: null, stderr: "" });
 		expect(client.garbage).toEqual([]);
+	});
+
+	it("[mock/same-both-ways] says the same as inside the server", async () => {
+		const prompts = [
+			"hello there",
+			"think",
+			"plan",
+			"tool",
+			"permission",
+			"question",
+			"image",
+			"usage",
+			"markdown",
+			"stop refusal",
+		];
+		const transcripts = [];
+		for (const client of [await connect(), await connectInside()]) {
+			const { sessionId, ...state } = await client.newSession(directory);
+			const results: unknown[] = [state];
+			for (const prompt of [...prompts, "write a.txt text", "help", "title A title"]) {
+				results.push(await client.prompt(sessionId, prompt));
+			}
+			results.push(await client.prompt(sessionId, "error on purpose").catch((error: unknown) => String(error)));
+			const updates = client.updates.map(({ update }) => ({ ...update, updatedAt: undefined }));
+			transcripts.push({ results, updates, permissions: client.permissions.map(({ options }) => options) });
+			rmSync(join(directory, "a.txt"));
+		}
+		expect(transcripts[0]?.updates.length).toBeGreaterThan(40);
+		expect(transcripts[0]).toEqual(transcripts[1]);
 	});
 
 	it("crashes with what it had said before and the exit code asked for", async () => {

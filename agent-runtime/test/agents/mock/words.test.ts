@@ -14,7 +14,7 @@ describe("words of the mock agent", () => {
 		);
 	});
 
-	it("are the same in help and in the documentation, with the same descriptions", async () => {
+	it("[mock/documented-words] are the same in help and in the documentation, with the same descriptions", async () => {
 		const client = new TestClient(connectMockAgent());
 		await client.initialize();
 		const { sessionId } = await client.newSession("/");
