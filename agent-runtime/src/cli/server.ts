@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { flushCompileCacheLater } from "../server/flush-compile-cache.ts";
 import { Logger } from "../server/logger.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../server/start-server.ts";
 import { chooseTokenSource } from "../server/token.ts";
@@ -35,6 +36,7 @@ async function run(flags: ServerFlags, context: CliContext, logger: Logger): Pro
 	});
 	try {
 		announce(server, context, logger);
+		flushCompileCacheLater();
 		await ready?.announce({ port: server.port, pid: process.pid });
 		if (flags.detached) ready?.close();
 		const reason = await stopped(signal, flags.detached ? undefined : ready);

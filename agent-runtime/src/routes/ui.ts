@@ -21,10 +21,7 @@ export function createUiPages(): Map<string, MountedPath> {
 			],
 		]),
 	);
-	return new Map([
-		["/ui", page],
-		["/ui/*", page],
-	]);
+	return new Map([["/ui/*", page]]);
 }
 
 /** Whether a path names a file that is not there. `index.html` is the page itself. */

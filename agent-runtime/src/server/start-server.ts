@@ -1,14 +1,13 @@
 import type { RequestListener } from "node:http";
 import { join, resolve } from "node:path";
-import { AcpRegistry } from "../acp/registry.ts";
 import type { RuntimeEnvironment } from "../options.ts";
 import { mintedTokenPath } from "../options.ts";
-import { createAcpRoutes } from "../routes/acp.ts";
 import { createAgentRoutes } from "../routes/agents.ts";
 import { createHealthRoutes } from "../routes/health.ts";
 import { createRootRoutes } from "../routes/root.ts";
 import { createUiPages } from "../routes/ui.ts";
 import { StateDirectory } from "../state/state-directory.ts";
+import { AcpHost } from "./acp-host.ts";
 import { createAgentHost } from "./agent-host.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { createApp } from "./create-app.ts";
@@ -21,6 +20,9 @@ import { readToken, TokenFile, type TokenSource } from "./token.ts";
 
 /** How long requests that are under way get after everything has been told to stop, in milliseconds. */
 const CONNECTION_GRACE_MS = 500;
+
+/** When what the first requests need is loaded if none has come yet: behind the first health checks. Milliseconds. */
+const PRELOAD_AFTER_MS = 500;
 
 export interface ServerOptions {
 	/** Name or address to listen on. */
@@ -122,20 +124,21 @@ function assemble(
 		logger,
 	});
 	const { acpRequestTimeoutMs: requestTimeoutMs } = environment;
-	const registry = new AcpRegistry({
+	const acp = new AcpHost({
 		stateDirectory: state.path,
 		startAgent: (agent, start) => agents.start(agent, start),
 		onError: (message, error) => logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
-	registry.restore();
+	const preload = setTimeout(() => acp.load(), PRELOAD_AFTER_MS);
+	preload.unref();
 
 	const app = createApp({
 		handlers: {
 			...createRootRoutes(),
 			...createHealthRoutes(),
-			...createAgentRoutes({ agents, runningSinceMs: (id) => registry.runningSinceMs(id) }),
-			...createAcpRoutes(registry),
+			...createAgentRoutes({ agents, runningSinceMs: (id) => acp.runningSinceMs(id) }),
+			...acp.handlers,
 		},
 		pages: createUiPages(),
 		guard: new Guard({
@@ -151,7 +154,8 @@ function assemble(
 
 	const stop = async () => {
 		const connections = listener.close();
-		await Promise.all([registry.close(), agents.close()]);
+		clearTimeout(preload);
+		await Promise.all([acp.close(), agents.close()]);
 		const cut = setTimeout(listener.cut, CONNECTION_GRACE_MS);
 		await connections;
 		clearTimeout(cut);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
@@ -42,7 +41,7 @@ export function readToken(source: TokenSource): string | undefined {
 		case "file":
 			return requireSendable(readTokenFile(source.path), `the token file ${source.path}`);
 		case "mint":
-			return randomBytes(24).toString("base64url");
+			return Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
 		case "none":
 			return undefined;
 		default:
