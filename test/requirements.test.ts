@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { AREAS, REQUIREMENTS, type Requirement } from "./requirements.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const citation = new RegExp(`\\[((?:${AREAS.join("|")})/[a-z0-9-]+)\\]`, "g");
+const citation = new RegExp(`\\[((?:${AREAS.join("|")})[/-][a-z0-9-]+)\\]`, "g");
 
 /** Ids cited in a text, as `[id]`. */
 function citationsIn(text: string): string[] {

@@ -1,6 +1,6 @@
 /** One promise that the tests keep. Tests cite it in their names as `[id]`. */
 export interface Requirement {
-	/** `<area>/<name>`; never reused for another promise. */
+	/** `<area>/<name>` (or `<area>-<name>`); never reused for another promise. */
 	readonly id: string;
 	/** What a user can rely on, in one sentence. */
 	readonly sentence: string;

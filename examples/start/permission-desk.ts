@@ -12,6 +12,8 @@ export interface PermissionDeskOptions {
 	readonly renderer: TurnRenderer;
 	readonly colours: ReturnType<typeof pico.createColors>;
 	readonly policy: PermissionPolicy;
+	/** Why the policy is what it is, for the person who reads along. */
+	readonly why: string;
 	readonly input: Readable;
 	readonly output: Writable;
 	readonly signal: AbortSignal;
@@ -46,19 +48,20 @@ export class PermissionDesk {
 
 	/** Takes a question over; failures are handed to `onError`. */
 	take(session: Session, request: SessionPermissionRequest, onError: (error: unknown) => void): void {
-		this.#current = this.#current.then(() => this.#deal(session, request)).catch(onError);
+		// Updates before the question have arrived, but are taken one by one: they are shown first.
+		setImmediate(() => {
+			this.#current = this.#current.then(() => this.#deal(session, request)).catch(onError);
+		});
 	}
 
 	async #deal(session: Session, request: SessionPermissionRequest): Promise<void> {
-		// Updates before the question are written first: they have arrived, but are taken one by one.
-		await new Promise((resolve) => setImmediate(resolve));
-		const { paper, renderer, colours, policy } = this.#options;
+		const { paper, renderer, colours, policy, why } = this.#options;
 		renderer.finish();
 		paper.gap();
-		paper.line(`${colours.yellow("?")} ${colours.bold(request.toolCall.title ?? "The agent asks for permission")}`);
+		paper.line(`${colours.yellow("?")} Allow: ${colours.bold(request.toolCall.title ?? "what the agent wants to do")}`);
 		const reply = policy === "ask" ? await this.#ask(request) : this.#decide(request, policy);
 		const option = request.options.find(({ kind }) => kind.startsWith(reply === "reject" ? "reject" : "allow"));
-		if (policy !== "ask") paper.line(`  ${option?.name ?? reply} (--permissions ${policy})`, colours.dim);
+		if (policy !== "ask") paper.line(`  ${option?.name ?? reply} (${why})`, colours.dim);
 		await session.respondPermission(request.id, reply);
 	}
 

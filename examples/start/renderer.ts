@@ -134,7 +134,8 @@ export class TurnRenderer {
 		if (!sameSteps) this.#paper.line("Plan", this.#colours.bold);
 		for (const entry of news) {
 			const style = entry.status === "completed" ? this.#colours.dim : (text: string) => text;
-			this.#paper.line(`${PLAN_MARKS[entry.status]} ${oneLine(entry.content)}`, style);
+			const where = sameSteps ? this.#colours.dim("plan ") : "";
+			this.#paper.line(`${where}${PLAN_MARKS[entry.status]} ${oneLine(entry.content)}`, style);
 		}
 	}
 }

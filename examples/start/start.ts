@@ -9,7 +9,7 @@ import { HELP, readArguments, type StartArguments, UsageError } from "./argument
 import { readyAgents } from "./credentials.ts";
 import { Paper } from "./paper.ts";
 import { PermissionDesk, policyFor } from "./permission-desk.ts";
-import { Progress } from "./progress.ts";
+import { Progress, type ProgressStep } from "./progress.ts";
 import { TurnRenderer } from "./renderer.ts";
 import { type StartedSandbox, startSandbox } from "./sandbox.ts";
 import { showTurn } from "./turn.ts";
@@ -41,7 +41,7 @@ async function main(args: string[]): Promise<number> {
 		return 0;
 	} catch (error) {
 		progress.clear();
-		paper.endLine();
+		paper.gap();
 		if (interruption.signal.aborted) {
 			paper.line("interrupted", colours.dim);
 			return 130;
@@ -53,7 +53,7 @@ async function main(args: string[]): Promise<number> {
 
 async function run(options: StartArguments): Promise<void> {
 	const { signal } = interruption;
-	paper.line();
+	write("\n");
 	paper.line(`${colours.bold("Sandbox Agent")} · agent ${options.agent} · provider ${options.provider}`);
 	const started = Date.now();
 	const sandbox = await startSandbox(options, progress, signal);
@@ -71,11 +71,18 @@ async function run(options: StartArguments): Promise<void> {
 async function converse(options: StartArguments, { client, cwd }: StartedSandbox): Promise<void> {
 	const { signal } = interruption;
 	const { agents } = await client.listAgents();
+	if (!agents.some(({ id }) => id === options.agent)) {
+		throw new UsageError(`--agent ${options.agent} is not known: use ${agents.map(({ id }) => id).join(", ")}`);
+	}
 	const started = Date.now();
 	const installed = agents.find(({ id }) => id === options.agent)?.installed ?? true;
+	const stopListening = client.onAgentNotification(({ method, params }) => {
+		if (method === "_adapter/agent_installing") progress.update(installationStep(options.agent, params));
+	});
 	const session = await waitingFor(`${installed ? "starting" : "installing"} ${options.agent}`, () =>
 		client.createSession({ agent: options.agent, cwd, model: options.model }, { signal }),
 	);
+	stopListening();
 	done(`session with ${options.agent}`, started);
 	paper.gap();
 	paper.line(`${colours.cyan("›")} ${colours.bold(options.prompt)}`);
@@ -87,6 +94,7 @@ async function converse(options: StartArguments, { client, cwd }: StartedSandbox
 		renderer,
 		colours,
 		policy,
+		why: options.permissions ? `--permissions ${policy}` : "no terminal to ask on",
 		input: process.stdin,
 		output: process.stdout,
 		signal,
@@ -100,6 +108,12 @@ async function converse(options: StartArguments, { client, cwd }: StartedSandbox
 		options,
 		readyAgents(agents).filter((agent) => agent !== options.agent),
 	);
+}
+
+/** The server's news of an installation, as progress. Its members are the server's business and may be missing. */
+function installationStep(agent: string, params: unknown): ProgressStep {
+	const { phase, bytes, totalBytes } = (params ?? {}) as { phase?: string; bytes?: number; totalBytes?: number };
+	return { message: `installing ${agent}${phase ? `: ${phase}` : ""}`, bytes, totalBytes };
 }
 
 /** Names what else can be tried on this machine. */

@@ -10,6 +10,7 @@ export interface BackoffOptions {
 
 /** The pause after the given failure (1 = first), in milliseconds. Pure; jitter is the caller's choice. */
 export function backoffDelay(failures: number, options: BackoffOptions): number {
-	const delay = options.firstMs * (options.factor ?? 2) ** Math.max(0, failures - 1);
-	return Math.min(options.maxMs, delay);
+	const growth = (options.factor ?? 2) ** Math.max(0, failures - 1);
+	// After very many failures the growth is infinite, and no pause times that is still no pause.
+	return options.firstMs === 0 ? 0 : Math.min(options.maxMs, options.firstMs * growth);
 }

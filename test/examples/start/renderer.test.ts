@@ -90,7 +90,7 @@ describe("TurnRenderer", () => {
 			[plan("pending", "pending"), plan("in_progress", "pending"), plan("in_progress", "pending")],
 			60,
 		);
-		expect(text).toBe("  Plan\n  · step 0\n  · step 1\n  ▸ step 0\n");
+		expect(text).toBe("  Plan\n  · step 0\n  · step 1\n  plan ▸ step 0\n");
 	});
 
 	it("names what is not text", () => {
