@@ -27,6 +27,11 @@ export function summarize(values: readonly number[]): Summary {
 	return { values, median: middle, spread: half / Math.abs(middle) };
 }
 
+/** What was used between two readings of a counter, by each of `count`; undefined when a reading is missing. */
+export function perUnit(before: number | undefined, after: number | undefined, count: number): number | undefined {
+	return before === undefined || after === undefined || count === 0 ? undefined : (after - before) / count;
+}
+
 /** `left / right`, undefined when either is missing or the division says nothing. */
 export function ratio(left: number | undefined, right: number | undefined): number | undefined {
 	if (left === undefined || right === undefined || right === 0) return undefined;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -88,6 +88,21 @@ export class ServerProcess {
 	/** The resident set of the server process, in MB; undefined where /proc does not exist. */
 	megabytes(): number | undefined {
 		return this.#statusMegabytes("VmRSS");
+	}
+
+	/**
+	 * The processor time that the threads of the server process have used since its start, in milliseconds; undefined where /proc does
+	 * not exist. It says what something costs, also while other programs use the machine.
+	 */
+	processorMs(): number | undefined {
+		try {
+			const folder = `/proc/${this.#child.pid}/task`;
+			const threads = readdirSync(folder).map((thread) => readFileSync(`${folder}/${thread}/schedstat`, "utf8"));
+			return threads.reduce((sum, text) => sum + Number.parseInt(text, 10) / 1e6, 0);
+		} catch {
+			// No /proc on this platform, or a thread ended meanwhile: not measured.
+			return undefined;
+		}
 	}
 
 	/** Ends the server: TERM, then KILL of its process group. Idempotent. */

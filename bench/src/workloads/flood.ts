@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { AcpConnection } from "../client/acp-connection.ts";
+import { perUnit } from "../report/statistics.ts";
 import { startServer, type Workload } from "./workload.ts";
 
 const COUNT = 50_000;
@@ -21,6 +22,7 @@ function floodWorkload(name: string, how: string, linesPerWrite: number): Worklo
 		metrics: [
 			{ key: "rate", label: "delivered", unit: "/s", target: { kind: "ratio", direction: "at-least", limit: 4 } },
 			{ key: "lost", label: "lost", unit: "", target: { kind: "value", direction: "at-most", limit: 0 } },
+			{ key: "processor", label: "processor time per 1,000 updates", unit: "ms" },
 			{ key: "rss", label: "peak memory of the server", unit: "MB" },
 		],
 		contestants: ["ours", "original", "limit"],
@@ -33,12 +35,14 @@ function floodWorkload(name: string, how: string, linesPerWrite: number): Worklo
 			const reader = await connection.read({ after: 1 });
 			const last = 1 + COUNT + 1;
 			try {
+				const used = server.processorMs();
 				const begin = performance.now();
 				await connection.call("bench/flood", { count: COUNT, bytes: BYTES, linesPerWrite }, round.signal);
 				await reader.settle({ id: last, idleMs: IDLE_MS, signal: round.signal });
 				const seconds = (reader.lastByteAt - begin) / 1000;
 				round.record("rate", reader.counter.events / seconds);
 				round.record("lost", COUNT + 1 - reader.counter.events);
+				round.record("processor", perUnit(used, server.processorMs(), COUNT / 1000));
 				round.record("rss", server.peakMegabytes());
 			} finally {
 				reader.close();

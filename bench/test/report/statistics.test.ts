@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { median, quantile, ratio, summarize } from "../../src/report/statistics.ts";
+import { median, perUnit, quantile, ratio, summarize } from "../../src/report/statistics.ts";
 
 describe("statistics", () => {
 	it("interpolates quantiles and leaves the samples as they are", () => {
@@ -19,6 +19,11 @@ describe("statistics", () => {
 		expect(summarize([90, 100, 120])).toMatchObject({ median: 100, spread: 0.15 });
 		expect(summarize([5]).spread).toBeUndefined();
 		expect(summarize([0, 0]).spread).toBeUndefined();
+	});
+
+	it("divides what was used between two readings", () => {
+		expect(perUnit(10, 30, 4)).toBe(5);
+		expect(perUnit(undefined, 30, 4)).toBeUndefined();
 	});
 
 	it("has no ratio when a side is missing or zero", () => {
