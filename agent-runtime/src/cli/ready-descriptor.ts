@@ -10,10 +10,14 @@ export class ReadyDescriptor {
 	readonly closed: Promise<void>;
 	readonly #socket: Socket;
 
-	/** @throws start_failed when the descriptor is not open, or is not a socket or pipe. */
-	constructor(descriptor: number) {
+	/**
+	 * @param watch Whether the end of the parent matters. If not, the writing end of a pipe is enough, which is what a
+	 *   shell can make; reading from that would fail.
+	 * @throws start_failed when the descriptor is not open, or is not a socket or pipe.
+	 */
+	constructor(descriptor: number, watch: boolean) {
 		try {
-			this.#socket = new Socket({ fd: descriptor, readable: true, writable: true });
+			this.#socket = new Socket({ fd: descriptor, readable: watch, writable: true });
 		} catch (cause) {
 			throw unusable(descriptor, cause);
 		}
@@ -23,7 +27,7 @@ export class ReadyDescriptor {
 		// An error is followed by `close`, which is all that matters here.
 		this.#socket.on("error", () => undefined);
 		// Reading is what notices the end; what the parent may write means nothing.
-		this.#socket.resume();
+		if (watch) this.#socket.resume();
 	}
 
 	/** Writes one line of JSON. A parent that is gone already is noticed by `closed`. */

@@ -28,7 +28,7 @@ export function define(command: Command, context: CliContext): void {
 async function run(flags: ServerFlags, context: CliContext, logger: Logger): Promise<void> {
 	// A signal that comes while the server starts counts.
 	const signal = context.stopSignal();
-	const ready = flags.readyFd === undefined ? undefined : new ReadyDescriptor(flags.readyFd);
+	const ready = flags.readyFd === undefined ? undefined : new ReadyDescriptor(flags.readyFd, !flags.detached);
 	const server = await startServer(toOptions(flags, context, logger));
 	context.onForcedExit(() => {
 		server.abandon();
