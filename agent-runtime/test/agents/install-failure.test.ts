@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { pinnedPackage } from "../../src/agents/install/lock.ts";
 import { livingGroupMembers } from "../../src/agents/transport/process-identity.ts";
 import { useAgentService } from "./support/agent-service.ts";
 
@@ -59,6 +60,16 @@ describe("AgentService: installing that fails", () => {
 			failing("integrity"),
 		);
 		expect(lab.treesOf("opencode")).toEqual([]);
+	});
+
+	it("notices that npm has left out the native program of an adapter", async () => {
+		Object.assign(lab.environment, { STUB_NPM: "install", STUB_INTEGRITY: pinnedPackage("claude")?.integrity });
+		const install = lab.makeService().install("claude", {});
+		await expect(install).rejects.toMatchObject({
+			code: "install_failed",
+			detail: expect.stringContaining("npm has left out @anthropic-ai/claude-agent-sdk-"),
+		});
+		expect(lab.treesOf("claude")).toEqual([]);
 	});
 
 	it("[agents/install-atomic] ends when the one caller gives up, with npm and everything it wrote", async () => {

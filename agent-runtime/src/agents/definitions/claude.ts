@@ -34,6 +34,7 @@ export const claude: AgentDefinition = {
 		kind: "npm",
 		program: { kind: "script", path: "@agentclientprotocol/claude-agent-acp/dist/index.js" },
 		args: [],
+		requires: ({ os, arch, musl }) => [`@anthropic-ai/claude-agent-sdk-${os}-${arch}${musl ? "-musl" : ""}/claude`],
 		verify: "initialize",
 	},
 	// A pinned version does not update itself, and nothing is reported to anyone unless the user wants that.

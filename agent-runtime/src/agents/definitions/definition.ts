@@ -15,6 +15,8 @@ export interface NpmSource {
 	readonly program: NpmProgram;
 	/** Arguments that make the program speak ACP. */
 	readonly args: readonly string[];
+	/** Executables that the program needs beside it, relative to `node_modules`: npm leaves them out without an error. */
+	readonly requires?: ((platform: PlatformKey) => readonly string[]) | undefined;
 	/** How an installed tree proves that it works. */
 	readonly verify: "initialize" | "version";
 }

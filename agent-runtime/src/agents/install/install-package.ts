@@ -9,7 +9,15 @@ import { installFailure } from "./install-failure.ts";
 import { WORK_PREFIX } from "./layout.ts";
 import { findNpm, npmInstall } from "./npm-client.ts";
 import { DirectoryWatch, type ProgressListener } from "./progress.ts";
-import { commandOf, installedIntegrity, installedVersion, programsIn, type TreeMark, writeTreeMark } from "./tree.ts";
+import {
+	commandOf,
+	installedIntegrity,
+	installedVersion,
+	missingIn,
+	programsIn,
+	type TreeMark,
+	writeTreeMark,
+} from "./tree.ts";
 import { verifyProgram } from "./verify.ts";
 
 /** What is installed. */
@@ -109,6 +117,10 @@ async function inspect(install: PackageInstall, work: string, tree: string): Pro
 			agent,
 			`${install.package}@${version} is not the package this build was tested with: its integrity is ${integrity}, expected is ${install.integrity}`,
 		);
+	}
+	const [missing] = await missingIn(tree, source, platform);
+	if (missing !== undefined) {
+		throw installFailure(agent, `npm has left out ${missing}, the program for ${platform.os} ${platform.arch}`);
 	}
 	const programs = await programsIn(tree, source, platform);
 	let trouble = `${install.package}@${version} brings no program for ${platform.os} ${platform.arch}`;

@@ -59,11 +59,13 @@ export async function npmInstall(options: NpmInstallOptions): Promise<NpmResult>
 	const { npm, prefix, spec, environment, signal } = options;
 	signal.throwIfAborted();
 	const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline"];
+	// What the user has configured for projects of their own would put the files elsewhere, or leave programs out.
+	const shape = ["--include=optional", "--install-strategy=hoisted", "--global=false"];
 	// The default makes one wait for half a minute before an unreachable registry is an error.
 	const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=5000"];
 	const transport = await ProcessTransport.start({
 		command: npm.command,
-		args: [...npm.args, ...args, ...patience, "--prefix", prefix, spec],
+		args: [...npm.args, ...args, ...shape, ...patience, "--prefix", prefix, spec],
 		cwd: prefix,
 		environment,
 	});

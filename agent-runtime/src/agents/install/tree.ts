@@ -53,6 +53,15 @@ export async function programsIn(tree: string, source: NpmSource, platform: Plat
 	return present;
 }
 
+/** The executables that a program needs beside it and that are not there, relative to `node_modules`. */
+export async function missingIn(tree: string, source: NpmSource, platform: PlatformKey): Promise<string[]> {
+	const missing: string[] = [];
+	for (const path of source.requires?.(platform) ?? []) {
+		if (!(await isExecutable(join(tree, "node_modules", path)))) missing.push(path);
+	}
+	return missing;
+}
+
 /** The command line that starts a program of a tree. */
 export function commandOf(
 	tree: string,

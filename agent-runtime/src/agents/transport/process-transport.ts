@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport, CloseOptions, LinesListener } from "./agent-transport.ts";
 import { LineSplitter, type OversizeLine } from "./line-splitter.ts";
@@ -66,8 +67,10 @@ export class ProcessTransport implements AgentTransport {
 		});
 		const pid = await new Promise<number>((resolve, reject) => {
 			child.once("spawn", () => resolve(child.pid ?? 0));
-			child.once("error", (error) => reject(startFailure(options.command, error)));
+			child.once("error", (error) => reject(startFailure(options, error)));
 		});
+		// What can still fail is sending a signal, which we do ourselves.
+		child.on("error", () => undefined);
 		return new ProcessTransport(child, pid, options);
 	}
 
@@ -202,8 +205,10 @@ export class ProcessTransport implements AgentTransport {
 	}
 }
 
-function startFailure(command: string, cause: Error): SandboxAgentError<"stream_error"> {
-	const message = `failed to start agent process ${command}: ${cause.message}`;
+function startFailure({ command, cwd }: ProcessTransportOptions, cause: Error): SandboxAgentError<"stream_error"> {
+	// The system names the program also when it is the directory that is missing.
+	const reason = cwd !== undefined && !existsSync(cwd) ? `its working directory ${cwd} does not exist` : cause.message;
+	const message = `failed to start agent process ${command}: ${reason}`;
 	return new SandboxAgentError("stream_error", message, { details: { details: { message } }, cause });
 }
 

@@ -132,6 +132,16 @@ describe("ProcessTransport", () => {
 		expect(oversize).toEqual([{ bytes: 1000, keptBytes: 100 }]);
 	});
 
+	it("names the working directory that does not exist", async () => {
+		const start = ProcessTransport.start({
+			command: "/bin/sh",
+			args: [],
+			environment: {},
+			cwd: "/nonexistent/directory",
+		});
+		await expect(start).rejects.toMatchObject({ detail: expect.stringContaining("directory /nonexistent/directory") });
+	});
+
 	it("names the program that cannot be started", async () => {
 		const start = ProcessTransport.start({ command: "/nonexistent/agent", args: [], environment: {} });
 		await expect(start).rejects.toMatchObject({
