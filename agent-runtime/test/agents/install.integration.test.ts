@@ -8,6 +8,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { availabilityOf } from "../../../test/services/availability.ts";
 import { AgentService } from "../../src/agents/agent-service.ts";
 import type { InstallProgress } from "../../src/agents/install/progress.ts";
+import { ProcessTransport } from "../../src/agents/transport/process-transport.ts";
+import { TestClient } from "./support/acp-client.ts";
 import { AGENT_CACHE, installRealAgent } from "./support/real-agent.ts";
 
 const available = availabilityOf("namespace");
@@ -96,12 +98,14 @@ describe("an installed agent", () => {
 		expect(await service.launch("claude")).toMatchObject({ source: "registry", version: "0.100.0" });
 	});
 
-	it("answers when its launcher is run by hand", () => {
-		const launcher = join(AGENT_CACHE, "bin/agent_processes/claude-acp");
-		const request = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: 1 } });
-		const env = { PATH: process.env.PATH, HOME: directory };
-		const { stdout, status } = spawnSync(launcher, { input: `${request}\n`, encoding: "utf8", env });
-		expect(JSON.parse(stdout.split("\n")[0] ?? "")).toMatchObject({ result: { agentInfo: { version: "0.100.0" } } });
-		expect(status).toBe(0);
+	it("answers when its launcher is run by hand", async () => {
+		const transport = await ProcessTransport.start({
+			command: join(AGENT_CACHE, "bin/agent_processes/claude-acp"),
+			args: [],
+			environment: { PATH: process.env.PATH ?? "", HOME: directory },
+		});
+		const client = new TestClient(transport);
+		expect(await client.initialize()).toMatchObject({ agentInfo: { version: "0.100.0" } });
+		await client.close();
 	});
 });
