@@ -71,7 +71,6 @@ export function docker(options: DockerProviderOptions = {}): SandboxProvider {
 		destroy,
 		kill,
 		list,
-		readToken: async (id) => (await sandboxOf(id)).readToken(),
 	};
 	return defineProvider(spec);
 }

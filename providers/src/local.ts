@@ -80,7 +80,6 @@ export function local(options: LocalProviderOptions = {}): SandboxProvider {
 		status,
 		destroy,
 		list,
-		readToken: async (id) => options.token ?? (await tokenOf(await readRecord(id))),
 	};
 	return defineProvider(spec);
 }
@@ -159,7 +158,7 @@ class LocalSandbox implements SandboxHandle {
 		if (launched) return launched;
 		const record = await readRecord(this.id);
 		if (!record) return await this.#foreign();
-		const token = await tokenOf(record);
+		const token = await readToken(record);
 		if (token === undefined) throw sandboxDestroyed(NAME, this.id);
 		if (isProcessAlive(record)) return { token, started: false };
 		return await withStartLock(`${record.directory}.lock`, request.signal, () => this.#restart(request, token));
@@ -232,10 +231,6 @@ function idOf(bindHost: string, port: number): string {
 	if (ANY_ADDRESS.has(bindHost)) return `${DEFAULT_HOST}:${port}`;
 	const host = bindHost.includes(":") && !bindHost.startsWith("[") ? `[${bindHost}]` : bindHost;
 	return `${host}:${port}`;
-}
-
-async function tokenOf(record: LocalRecord | undefined): Promise<string | undefined> {
-	return record ? await readToken(record) : undefined;
 }
 
 /** Keys are not stored, so a restart without them would give a server whose agents cannot sign in. */

@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LABELS, type OpenSandboxRequest, openSandbox, type RunningSandbox } from "@sandbox-agent/core/lifecycle";
 import {
+	defineProvider,
 	getProviderSpec,
 	type ProviderSpec,
+	type SandboxHandle,
 	type SandboxListing,
 	type StartProgress,
 } from "@sandbox-agent/core/provider";
@@ -206,6 +208,38 @@ describe.skipIf(!service.available)("docker", { meta }, () => {
 		await until("the spawned command has run", async () => {
 			return (await handle.exec("test -e /data/spawned")).exitCode === 0;
 		});
+	});
+});
+
+describe.skipIf(!service.available)("a container without a server of its own", { meta }, () => {
+	it("gets one through the shell line of the lifecycle", async () => {
+		const container = await new Docker().createContainer({
+			Image: image,
+			Cmd: ["sleep", "infinity"],
+			Labels: { [LABELS.managed]: "true" },
+			HostConfig: { Init: true },
+		});
+		cleanups.push(() => container.remove({ force: true }));
+		await container.start();
+		const spec = specOf();
+		const connect = async (): Promise<SandboxHandle> => {
+			const handle = await spec.connect(container.id);
+			return {
+				id: handle.id,
+				exec: (command, options) => handle.exec(command, options),
+				spawn: (command, options) => handle.spawn(command, options),
+				upload: (files, options) => handle.upload(files, options),
+				endpoint: (port, options) => handle.endpoint(port, options),
+			};
+		};
+		const provider = defineProvider({ ...spec, name: "box", create: connect, connect });
+		const sandbox = await openSandbox({ provider, runtime });
+		expect(await health(sandbox)).toBe(200);
+		const again = await openSandbox({ provider, runtime, sandboxId: container.id });
+		expect((await again.endpoint()).token).toBe((await sandbox.endpoint()).token);
+		await sh(sandbox, "kill -9 $(pgrep -x node)");
+		await sandbox.ensureServer();
+		expect(await health(sandbox)).toBe(200);
 	});
 });
 

@@ -103,11 +103,6 @@ export function probeScript(port: number): string {
 	return `${prelude(port)}alive || died\n`;
 }
 
-/** The script that prints the token of a sandbox whose server was started earlier; `noToken` when there is none. */
-export function tokenScript(port: number): string {
-	return `${prelude(port)}[ -s "$s/token" ] || exit ${BOOT_EXIT.noToken}\ntoken\n`;
-}
-
 /** The `key=value` lines of a script's output; `log` takes everything after its line. */
 export function parseBootOutput(output: string): Record<string, string> {
 	const values: Record<string, string> = {};

@@ -1,7 +1,7 @@
 import { SandboxAgentError } from "../errors/index.ts";
 import type { LaunchedServer, LaunchRequest, OperationOptions } from "../provider/launch.ts";
 import type { ExecResult, SandboxHandle } from "../provider/sandbox-handle.ts";
-import { BOOT_EXIT, bootScript, parseBootOutput, probeScript, tokenScript } from "./boot-script.ts";
+import { BOOT_EXIT, bootScript, parseBootOutput, probeScript } from "./boot-script.ts";
 import { report } from "./progress.ts";
 import { serverDied } from "./wait-for-health.ts";
 
@@ -45,25 +45,13 @@ export async function bootByShell(
 	};
 }
 
-/** The token of a server that was started earlier; `undefined` when the sandbox has none. */
-export async function readTokenByShell(
-	provider: string,
-	handle: SandboxHandle,
-	port: number,
-	options: OperationOptions = {},
-): Promise<string | undefined> {
-	const result = await handle.exec(tokenScript(port), { signal: options.signal });
-	if (result.exitCode === BOOT_EXIT.noToken) return undefined;
-	return tokenOf(requireSuccess(provider, result), undefined);
-}
-
 async function probe(handle: SandboxHandle, port: number, options: OperationOptions = {}) {
 	const result = await handle.exec(probeScript(port), { signal: options.signal });
 	if (result.exitCode !== BOOT_EXIT.serverDied) return undefined;
 	return { exitCode: null, log: parseBootOutput(result.stdout).log ?? "" };
 }
 
-function tokenOf(values: Record<string, string>, given: string | undefined): string {
+function tokenOf(values: Record<string, string>, given: string): string {
 	const token = values.token === "same" ? given : values.token;
 	if (token) return token;
 	throw new SandboxAgentError("start_failed", "the start line did not say which token the server has");

@@ -5,10 +5,6 @@ export interface ProviderCapabilities {
 	 * `none`: there is no pause, and asking for one is `capability_unsupported`.
 	 */
 	readonly pause: "memory" | "files" | "none";
-	/** Whether the life of a sandbox can be prolonged. @default false */
-	readonly extend?: boolean | undefined;
-	/** Whether a sandbox can be saved as a template. @default false */
-	readonly snapshot?: boolean | undefined;
 	/**
 	 * How a repeated `create` with one key is kept from making two sandboxes: the vendor refuses a second sandbox of the
 	 * same name, the plugin looks it up by its labels, or not at all.

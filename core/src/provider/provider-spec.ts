@@ -57,8 +57,4 @@ export interface ProviderSpec {
 	kill?(id: string, options?: OperationOptions): Promise<void>;
 	/** Every sandbox with all the given labels. */
 	list?(labels: Readonly<Record<string, string>>, options?: OperationOptions): AsyncIterable<SandboxListing>;
-	/** The token of a running sandbox, for clients that have only its id. @default read by the lifecycle through `exec` */
-	readToken?(id: string, options?: OperationOptions): Promise<string | undefined>;
-	/** Ends everything this provider holds on this machine; sandboxes live on. */
-	dispose?(): Promise<void>;
 }

@@ -122,7 +122,7 @@ export async function hostProvider(options: HostProviderOptions = {}): Promise<H
 
 function exec(command: string, options: ExecOptions, home: string): Promise<ExecResult> {
 	return new Promise((resolve, reject) => {
-		const environment = { ...process.env, HOME: home, XDG_DATA_HOME: "", ...options.env };
+		const environment = { ...process.env, HOME: home, XDG_DATA_HOME: "", XDG_STATE_HOME: "", ...options.env };
 		const child = spawn("/bin/sh", ["-c", command], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
 		let stdout = "";
 		let stderr = "";
