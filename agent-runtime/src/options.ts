@@ -22,6 +22,8 @@ export interface RuntimeEnvironment {
 	/** SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: how long a message to an agent may go without an answer. */
 	readonly acpRequestTimeoutMs: number | undefined;
 	readonly log: LogEnvironment;
+	/** Whether a terminal understands colours and moving the cursor: TERM is not `dumb`, NO_COLOR is not set. */
+	readonly terminal: boolean;
 }
 
 /** What the environment says about logging. */
@@ -65,6 +67,7 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): RuntimeEnvironm
 			requests: !["0", "false"].includes(value("SANDBOX_AGENT_LOG_HTTP")?.toLowerCase() ?? ""),
 			headers: value("SANDBOX_AGENT_LOG_HTTP_HEADERS") !== undefined,
 		},
+		terminal: value("TERM") !== "dumb" && value("NO_COLOR") === undefined,
 	};
 }
 

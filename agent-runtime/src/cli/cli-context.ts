@@ -1,13 +1,20 @@
+import type { Readable } from "node:stream";
 import type { RuntimeEnvironment } from "../options.ts";
 
 /** What a command may touch of the process it runs in. */
 export interface CliContext {
 	readonly environment: RuntimeEnvironment;
-	/** Results go here; a newline is added. */
+	/** A result goes to stdout; a newline is added. */
 	readonly print: (text: string) => void;
-	/** Messages to the person go here; a newline is added. */
+	/** Copies a stream to stdout as it comes. Resolves at its end, or when nobody reads stdout any more. */
+	readonly copyOut: (stream: Readable) => Promise<void>;
+	/** A message for the person goes to stderr; a newline is added. */
 	readonly tell: (text: string) => void;
-	/** Whether a person reads what is told. */
+	/** Puts a text in place of the terminal's last line; only where `terminal` is true. */
+	readonly rewrite: (text: string) => void;
+	/** Reports a failure on stderr. */
+	readonly fail: (text: string) => void;
+	/** Whether a person at a terminal reads stderr. */
 	readonly terminal: boolean;
 	/** Aborts on the first SIGINT or SIGTERM. Asking for it takes over the process's handling of them. */
 	readonly stopSignal: () => AbortSignal;
@@ -22,7 +29,7 @@ export class UsageError extends Error {
 	override readonly name = "UsageError";
 }
 
-/** A command that ran and failed, and has said all there is to say. */
+/** A command that ran and failed, and has said why. */
 export class CommandFailed extends Error {
 	override readonly name = "CommandFailed";
 }

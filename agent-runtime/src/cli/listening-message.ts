@@ -28,13 +28,28 @@ function toPage(server: RunningServer): string {
 	const rows: [string, string][] = [["API", bold(server.publicUrl)]];
 	if (server.tokenFile !== undefined && server.token !== undefined) {
 		// The part behind # stays in the browser: it reaches neither a server nor its log.
-		rows.push(["Inspector", `${page}#token=${server.token}`], ["Token", server.token], ["", dim(`also in ${short(server.tokenFile)}`)]);
+		rows.push(
+			["Inspector", `${page}#token=${server.token}`],
+			["Token", server.token],
+			["", dim(`also in ${short(server.tokenFile)}`)],
+		);
 	} else {
-		rows.push(["Inspector", page], ["Token", server.token === undefined ? "none: open to whoever reaches it" : "as given"]);
+		rows.push(
+			["Inspector", page],
+			["Token", server.token === undefined ? "none: open to whoever reaches it" : "as given"],
+		);
 	}
 	rows.push(["State", server.stateDirectory === undefined ? "in memory" : short(server.stateDirectory)]);
 	const lines = rows.map(([name, value]) => `  ${dim(name.padEnd(10))} ${value}`);
-	return ["", `  ${bold("Sandbox Agent")} ${dim(VERSION)}`, "", ...lines, "", dim("  Ctrl-C stops the server."), ""].join("\n");
+	return [
+		"",
+		`  ${bold("Sandbox Agent")} ${dim(VERSION)}`,
+		"",
+		...lines,
+		"",
+		dim("  Ctrl-C stops the server."),
+		"",
+	].join("\n");
 }
 
 function short(path: string): string {

@@ -1,10 +1,9 @@
 import { VERSION } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import { Command, CommanderError } from "commander";
-import { toLogfmt } from "../server/logfmt.ts";
+import { type Command, CommanderError } from "commander";
 import { type CliContext, CommandFailed, UsageError } from "./cli-context.ts";
 import { COMMANDS } from "./command-table.ts";
-import { addTokenOptions } from "./token-options.ts";
+import { createCommand } from "./subcommand.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -31,37 +30,15 @@ export async function runCli(words: readonly string[], context: CliContext): Pro
 
 /** The program with all commands by name; only the one that the command line names is complete. */
 async function createProgram(words: readonly string[], context: CliContext): Promise<Command> {
-	const program = configure(new Command("sandbox-agent"), context);
-	program
-		.description("Runs coding agents and lets programs control them over HTTP.")
-		.version(`sandbox-agent ${VERSION}`, "-V, --version", "print the version");
+	const summary = "Runs coding agents and lets programs control them over HTTP.";
+	const program = createCommand("sandbox-agent", summary, context);
+	program.version(`sandbox-agent ${VERSION}`, "-V, --version", "print the version");
 	for (const { name, summary, hidden, load } of COMMANDS) {
-		const command = addTokenOptions(configure(new Command(name), context).description(summary));
+		const command = createCommand(name, summary, context);
 		program.addCommand(command, { hidden: hidden ?? false });
 		if (words.includes(name)) (await load()).define(command, context);
 	}
-	addTokenOptions(program);
 	return program;
-}
-
-/** Settings that commander does not hand down to commands by itself. */
-function configure(command: Command, context: CliContext): Command {
-	return command
-		.exitOverride()
-		.showHelpAfterError("(--help shows all options)")
-		.configureOutput({
-			writeOut: (text) => context.print(text.trimEnd()),
-			writeErr: (text) => context.tell(text.trimEnd()),
-		})
-		.helpOption("-h, --help", "show this help")
-		.helpCommand(false);
-}
-
-/** Adds a command below another. */
-export function addSubcommand(parent: Command, name: string, summary: string, context: CliContext): Command {
-	const command = configure(new Command(name), context).description(summary);
-	parent.addCommand(command);
-	return addTokenOptions(command);
 }
 
 function report(error: unknown, context: CliContext): number {
@@ -71,12 +48,7 @@ function report(error: unknown, context: CliContext): number {
 		return EXIT_USAGE;
 	}
 	if (error instanceof CommandFailed) return EXIT_FAILED;
-	const text = describe(error);
-	context.tell(
-		context.terminal
-			? `error: ${text}`
-			: toLogfmt({ at: Date.now(), level: "error", message: "sandbox-agent failed", fields: { error: text } }),
-	);
+	context.fail(describe(error));
 	return EXIT_FAILED;
 }
 

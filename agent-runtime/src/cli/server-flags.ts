@@ -35,15 +35,29 @@ export function addServerFlags(command: Command): Command {
 		.option("-H, --host <host>", "name or address to listen on", DEFAULT_HOST)
 		.option("-p, --port <port>", "port to listen on; 0 takes any free one", port, DEFAULT_PORT)
 		.option("--token-file <file>", "read the token from a file")
-		.option("-O, --cors-allow-origin <origin>", "origin whose pages may call the server, * for all; repeatable", origin, [])
+		.option(
+			"-O, --cors-allow-origin <origin>",
+			"origin whose pages may call the server, * for all; repeatable",
+			origin,
+			[],
+		)
 		.option("-M, --cors-allow-method <method>", "method they may use; repeatable (default: all)", method, [])
 		.option("-A, --cors-allow-header <name>", "request header they may set; repeatable (default: all)", header, [])
 		.option("-C, --cors-allow-credentials", "they may send cookies and saved credentials")
-		.option("--allowed-host <name>", "further name by which a server on a loopback address is addressed; repeatable", host, [])
+		.option(
+			"--allowed-host <name>",
+			"further name by which a server on a loopback address is addressed; repeatable",
+			host,
+			[],
+		)
 		.option("--public-url <url>", "address of the server as browsers see it, when it is behind a proxy", publicUrl)
 		.option("--state-dir <directory>", "where to keep what must survive the server (default: by host and port)")
 		.option("--max-body-bytes <bytes>", "longest request body", positiveInteger, DEFAULT_MAX_BODY_BYTES)
-		.option("--ready-fd <descriptor>", 'write {"port","pid"} there when listening; stop when its other end is closed', descriptor)
+		.option(
+			"--ready-fd <descriptor>",
+			'write {"port","pid"} there when listening; stop when its other end is closed',
+			descriptor,
+		)
 		.option("--detached", "do not stop when the other end of --ready-fd is closed")
 		.option("--no-telemetry", "accepted; there is no telemetry");
 }
@@ -80,7 +94,8 @@ function positiveInteger(text: string): number {
 
 function descriptor(text: string): number {
 	const value = integer(text);
-	if (value < 3) throw new InvalidArgumentError("Expected a descriptor above 2; the first three are the standard streams.");
+	if (value < 3)
+		throw new InvalidArgumentError("Expected a descriptor above 2; the first three are the standard streams.");
 	return value;
 }
 

@@ -8,7 +8,10 @@ export interface TokenFlags {
 
 /** Adds `--token` and `--no-token`, which are accepted on every level and mean the same on each. */
 export function addTokenOptions(command: Command): Command {
-	const token = new Option("-t, --token <token>", "token of the server (seen in process lists: prefer SANDBOX_AGENT_TOKEN)");
+	const token = new Option(
+		"-t, --token <token>",
+		"token of the server (seen in process lists: prefer SANDBOX_AGENT_TOKEN)",
+	);
 	const noToken = new Option("-n, --no-token", "use no token");
 	// By itself commander takes it for the opposite of --token, and the later one of both would win.
 	noToken.negate = false;

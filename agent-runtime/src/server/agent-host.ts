@@ -35,7 +35,11 @@ export function createAgentHost(options: AgentHostOptions): AgentHost {
 		get: async (id, query) => (await load()).get(id, query),
 		install: async (id, request, waiter) => (await load()).install(id, request, waiter),
 		async start(id, waiter) {
-			const [agents, { startAgent }, ledger] = await Promise.all([load(), import("../agents/index.ts"), options.ledger()]);
+			const [agents, { startAgent }, ledger] = await Promise.all([
+				load(),
+				import("../agents/index.ts"),
+				options.ledger(),
+			]);
 			const launch = await agents.launch(id, waiter);
 			const transport = await startAgent(launch, {
 				onStderrLine: (line) => options.logger.info("agent stderr", { agent: id, line }),
@@ -58,7 +62,9 @@ async function remember(
 	transport.exited
 		.then(() => transport.close())
 		.then(() => ledger.removeGroup(pgid))
-		.catch((error: unknown) => logger.error("an agent's process group could not be ended", { pgid, error: String(error) }));
+		.catch((error: unknown) =>
+			logger.error("an agent's process group could not be ended", { pgid, error: String(error) }),
+		);
 	try {
 		await ledger.addGroup(pgid);
 	} catch (error) {

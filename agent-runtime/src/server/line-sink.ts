@@ -67,7 +67,8 @@ export class LineSink {
 		const lines = this.#waiting;
 		this.#waiting = [];
 		this.#waitingBytes = 0;
-		if (this.#dropped > 0) lines.push(`level=warn target=sandbox_agent message="log lines dropped" count=${this.#dropped}`);
+		if (this.#dropped > 0)
+			lines.push(`level=warn target=sandbox_agent message="log lines dropped" count=${this.#dropped}`);
 		this.#dropped = 0;
 		return Buffer.from(`${lines.join("\n")}\n`);
 	}

@@ -45,7 +45,11 @@ export async function listen(
 		},
 		(request, response) => {
 			if (ready) ready(request, response);
-			else app.then((listener) => listener(request, response), () => response.destroy());
+			else
+				app.then(
+					(listener) => listener(request, response),
+					() => response.destroy(),
+				);
 		},
 	);
 	server.on("clientError", answerMalformed);

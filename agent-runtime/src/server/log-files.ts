@@ -39,7 +39,11 @@ export class LogFiles {
 		const [year = "", month, date] = day.split("-");
 		const previous = this.#descriptor;
 		// The last lines of the day before are on their way; its file is closed behind them.
-		if (previous !== undefined) this.flush().then(() => closeSync(previous), () => undefined);
+		if (previous !== undefined)
+			this.flush().then(
+				() => closeSync(previous),
+				() => undefined,
+			);
 		this.#day = day;
 		this.#descriptor = openSync(join(this.#directory, `log-${month}-${date}-${year.slice(2)}`), "a", 0o600);
 		this.#sink = new LineSink(this.#descriptor);

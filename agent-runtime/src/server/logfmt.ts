@@ -44,5 +44,8 @@ function oneLine(value: string): string {
 
 /** JSON escapes the controls below 0x20; the ones above DEL steer some terminals too. */
 function escapeControls(json: string): string {
-	return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+	return json.replace(
+		/[\u007f-\u009f\u2028\u2029]/g,
+		(character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+	);
 }

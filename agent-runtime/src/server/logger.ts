@@ -69,7 +69,12 @@ export class Logger {
 	}
 
 	#log(level: LogLevel, message: string, fields: LogFields, announce: boolean): void {
-		const entry: LogEntry = { at: this.#now(), level, message: this.#clean(message), fields: this.#cleanFields(fields) };
+		const entry: LogEntry = {
+			at: this.#now(),
+			level,
+			message: this.#clean(message),
+			fields: this.#cleanFields(fields),
+		};
 		this.#files?.write(entry.at, toLogfmt(entry));
 		if (this.#files && !announce) return;
 		this.#console.write(this.#options.terminal ? toTerminalLine(entry) : toLogfmt(entry));
@@ -82,7 +87,8 @@ export class Logger {
 	#cleanFields(fields: LogFields): LogFields {
 		if (this.#secrets.length === 0) return fields;
 		const clean: Record<string, LogFields[string]> = {};
-		for (const [name, value] of Object.entries(fields)) clean[name] = typeof value === "string" ? this.#clean(value) : value;
+		for (const [name, value] of Object.entries(fields))
+			clean[name] = typeof value === "string" ? this.#clean(value) : value;
 		return clean;
 	}
 }

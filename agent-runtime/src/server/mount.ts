@@ -29,7 +29,10 @@ export interface MountedPath {
 }
 
 /** Puts the paths of the route table together with their handlers. A GET route answers HEAD too. */
-export function mountRoutes(handlers: RouteHandlers, options: { readonly maxBodyBytes: number }): Map<string, MountedPath> {
+export function mountRoutes(
+	handlers: RouteHandlers,
+	options: { readonly maxBodyBytes: number },
+): Map<string, MountedPath> {
 	const byPath = new Map<string, [Route, Endpoint][]>();
 	for (const name of Object.keys(ROUTES) as RouteName[]) {
 		const route: Route = ROUTES[name];
@@ -73,9 +76,15 @@ function toEndpoint(name: RouteName, route: Route, handlers: RouteHandlers, maxB
 	return async ({ request, response, params, search }) => {
 		const query = parseQuery(route, search);
 		const body = route.body ? parseBody(route, await readJson(request, maxBodyBytes)) : undefined;
-		const context = { params, query, body, request, get signal() {
-			return goneSignal(response);
-		} };
+		const context = {
+			params,
+			query,
+			body,
+			request,
+			get signal() {
+				return goneSignal(response);
+			},
+		};
 		const result = await handler(context);
 		if (replyBody) sendJson(response, status, result);
 		else sendEmpty(response, status);

@@ -64,9 +64,15 @@ function tooLarge(maxBytes: number): SandboxAgentError {
 
 function stalled(idleTimeoutMs: number): SandboxAgentError {
 	const message = `no byte of the request body arrived for ${idleTimeoutMs} ms`;
-	return new SandboxAgentError("timeout", "timeout", { status: 408, title: "Request Timeout", details: { details: { message } } });
+	return new SandboxAgentError("timeout", "timeout", {
+		status: 408,
+		title: "Request Timeout",
+		details: { details: { message } },
+	});
 }
 
 function gone(): SandboxAgentError {
-	return new SandboxAgentError("connection_lost", "the client went away before its request was complete", { status: 400 });
+	return new SandboxAgentError("connection_lost", "the client went away before its request was complete", {
+		status: 400,
+	});
 }

@@ -3,7 +3,12 @@ import { PROBLEM_CONTENT_TYPE } from "@sandbox-agent/core/errors";
 import { problemHeaders, toProblemDocument } from "./to-problem.ts";
 
 /** Answers with a JSON document that is at hand as text or bytes. A HEAD request gets the headers alone. */
-export function sendText(response: ServerResponse, status: number, contentType: string, text: string | Uint8Array): void {
+export function sendText(
+	response: ServerResponse,
+	status: number,
+	contentType: string,
+	text: string | Uint8Array,
+): void {
 	response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(text) });
 	response.end(text);
 }

@@ -80,7 +80,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 	let state: StateDirectory | undefined;
 	try {
 		const { port } = listener.address;
-		const wished = options.stateDirectory ?? join(environment.stateRoot, "servers", `${host.replaceAll(":", "-")}-${port}`);
+		const wished =
+			options.stateDirectory ?? join(environment.stateRoot, "servers", `${host.replaceAll(":", "-")}-${port}`);
 		state = await StateDirectory.open({
 			path: resolve(wished),
 			temporaryDirectory: environment.temporaryDirectory,
@@ -120,14 +121,19 @@ function assemble(
 		serverProgram: options.program,
 		requirePreinstall: environment.requirePreinstall,
 		// No agent starts before those of an earlier server are gone.
-		ledger: () => leftovers.then(() => state.ledger, () => state.ledger),
+		ledger: () =>
+			leftovers.then(
+				() => state.ledger,
+				() => state.ledger,
+			),
 		logger,
 	});
 	const { acpRequestTimeoutMs: requestTimeoutMs } = environment;
 	const acp = new AcpHost({
 		stateDirectory: state.path,
 		startAgent: (agent, start) => agents.start(agent, start),
-		onError: (message, error) => logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
+		onError: (message, error) =>
+			logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
 	const preload = setTimeout(() => acp.load(), PRELOAD_AFTER_MS);

@@ -81,7 +81,8 @@ async function isRunning(holder: Holder): Promise<boolean> {
 function readHolder(path: string): Holder | undefined {
 	try {
 		const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-		if (typeof value !== "object" || value === null || !("pid" in value) || typeof value.pid !== "number") return undefined;
+		if (typeof value !== "object" || value === null || !("pid" in value) || typeof value.pid !== "number")
+			return undefined;
 		const startTime = "startTime" in value && typeof value.startTime === "string" ? value.startTime : undefined;
 		return { pid: value.pid, startTime };
 	} catch (error) {

@@ -72,7 +72,10 @@ function parseGroup(text: string): ProcessGroup | undefined {
 		const { pgid } = value;
 		// Small numbers are never a group of ours; 0 and 1 would mean "mine" and "everybody's".
 		if (typeof pgid !== "number" || !Number.isSafeInteger(pgid) || pgid < 2) return undefined;
-		return { pgid, startTime: "startTime" in value && typeof value.startTime === "string" ? value.startTime : undefined };
+		return {
+			pgid,
+			startTime: "startTime" in value && typeof value.startTime === "string" ? value.startTime : undefined,
+		};
 	} catch (error) {
 		if (error instanceof SyntaxError) return undefined;
 		throw error;
