@@ -20,7 +20,7 @@ const { values, positionals: filters } = parseArgs({
 	options: { lane: { type: "string" }, "no-install": { type: "boolean", default: false } },
 });
 const names = LANES.map((lane) => lane.name);
-const wanted = values.lane?.split(",") ?? (filters.length > 0 ? ["unit", "integration"] : names);
+const wanted = values.lane?.split(",") ?? (filters.length > 0 ? ["unit", "integration", "patience"] : names);
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
 	console.error(`test: unknown lane ${unknown.join(", ")}; the lanes are ${names.join(", ")}`);
@@ -72,15 +72,14 @@ const env = { ...process.env, ...colours, PATH: `${ROOT}/node_modules/.bin:${pro
 const results = [];
 let services;
 try {
-	for (const lane of lanes.filter((lane) => !lane.parallel)) results.push(await runLane(lane, env));
+	for (const lane of lanes.filter((lane) => lane.first)) results.push(await runLane(lane, env));
 	if (lanes.some((lane) => lane.services) && !interruption.signal.aborted) services = await startServices();
 	const full = { ...env, ...services?.environment };
-	// Two at a time: one long lane and, beside it, the short ones one after the other.
-	const [long, ...short] = lanes.filter((lane) => lane.parallel);
-	const beside = async () => {
-		for (const lane of short) results.push(await runLane(lane, full));
+	const short = async () => {
+		for (const lane of lanes.filter((lane) => !lane.first && !lane.long)) results.push(await runLane(lane, full));
 	};
-	await Promise.all([long ? runLane(long, full).then((result) => results.push(result)) : undefined, beside()]);
+	const long = lanes.filter((lane) => lane.long).map(async (lane) => results.push(await runLane(lane, full)));
+	await Promise.all([...long, short()]);
 } finally {
 	const containers = await remainingContainers({ ...env, ...services?.environment });
 	await services?.stop();

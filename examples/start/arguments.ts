@@ -7,6 +7,8 @@ export interface StartArguments {
 	readonly provider: ProviderName;
 	/** Image of the container. */
 	readonly image: string | undefined;
+	/** Directories of this machine to show in the container, `source:target[:ro]` each. */
+	readonly mounts: readonly string[];
 	/** Directory in the sandbox the agent works in. */
 	readonly cwd: string | undefined;
 	readonly model: string | undefined;
@@ -37,6 +39,7 @@ Options, after a bare --
   --agent <id>            the agent that works: mock (default), claude, opencode, …
   --provider <name>       where: ${PROVIDERS.join(" (default), ")}
   --image <name>          image of the container (docker)
+  --mount <from:to[:ro]>  a directory of this machine to show in the container (docker); repeatable
   --cwd <directory>       where in the sandbox the agent works (default: a new temporary directory)
   --model <id>            the model the agent uses
   --permissions <policy>  ${POLICIES.join(", ")}: what to answer when the agent asks (default: ask on a terminal)
@@ -65,6 +68,7 @@ export function readArguments(args: readonly string[]): StartArguments {
 		agent,
 		provider: oneOf("--provider", values.provider ?? "local", PROVIDERS),
 		image: values.image,
+		mounts: values.mount ?? [],
 		cwd: values.cwd,
 		model: values.model,
 		permissions: values.permissions === undefined ? undefined : oneOf("--permissions", values.permissions, POLICIES),
@@ -82,6 +86,7 @@ function parse(args: readonly string[]) {
 				agent: { type: "string" },
 				provider: { type: "string" },
 				image: { type: "string" },
+				mount: { type: "string", multiple: true },
 				cwd: { type: "string" },
 				model: { type: "string" },
 				permissions: { type: "string" },

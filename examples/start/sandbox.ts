@@ -25,9 +25,11 @@ export async function startSandbox(
 ): Promise<StartedSandbox> {
 	const workspace = options.provider === "local" && !options.cwd ? makeWorkspace() : undefined;
 	try {
+		const isContainer = options.provider === "docker";
 		const client = await SandboxAgent.start({
-			sandbox: options.provider === "docker" ? docker({ image: options.image }) : local({ log: "silent" }),
-			env: options.provider === "docker" ? credentialsOf(options.agent, process.env) : {},
+			sandbox: isContainer ? docker({ image: options.image, binds: [...options.mounts] }) : local({ log: "silent" }),
+			// A local server inherits them from this program.
+			env: isContainer ? credentialsOf(options.agent, process.env) : {},
 			onProgress: (step) => progress.update(step),
 			signal,
 		});

@@ -53,6 +53,9 @@ async function main(args: string[]): Promise<number> {
 
 async function run(options: StartArguments): Promise<void> {
 	const { signal } = interruption;
+	if (options.provider !== "docker" && (options.image ?? options.mounts[0]) !== undefined) {
+		throw new UsageError("--image and --mount are for containers: add --provider docker");
+	}
 	write("\n");
 	paper.line(`${colours.bold("Sandbox Agent")} · agent ${options.agent} · provider ${options.provider}`);
 	const started = Date.now();

@@ -96,11 +96,15 @@ async function examplesLane(lane) {
 	return counts;
 }
 
-/** In the order in which they are run; `parallel` ones run beside each other. */
+/**
+ * `unit` runs first and alone. Then every `long` lane runs beside the others, and the rest one after the other.
+ * `services` are started before a lane that needs them.
+ */
 export const LANES = [
-	{ name: "unit", run: vitestLane("unit") },
-	{ name: "integration", run: vitestLane("integration"), parallel: true, services: true },
-	{ name: "node-20", run: node20Lane, parallel: true },
-	{ name: "bun", run: bunLane, parallel: true },
-	{ name: "examples", run: examplesLane, parallel: true, services: true },
+	{ name: "unit", run: vitestLane("unit"), first: true },
+	{ name: "integration", run: vitestLane("integration"), long: true, services: true },
+	{ name: "patience", run: vitestLane("patience"), long: true },
+	{ name: "node-20", run: node20Lane },
+	{ name: "bun", run: bunLane },
+	{ name: "examples", run: examplesLane, services: true },
 ];

@@ -139,7 +139,12 @@ function spawnDaemon({ directory, socket, logPath, bridge, driver }) {
 		...["--default-address-pool", "base=10.214.0.0/16,size=24"],
 	];
 	// It logs to a pipe into a file: the file can be read when the daemon did not start.
-	const child = spawn("dockerd", args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+	const child = spawn("dockerd", args, {
+		// Whatever the daemon and its containerd leave in the temp folder goes away with the rest.
+		env: { ...process.env, TMPDIR: directory },
+		stdio: ["ignore", "pipe", "pipe"],
+		detached: true,
+	});
 	const log = createWriteStream(logPath, { flags: "a" });
 	child.stdout.pipe(log, { end: false });
 	child.stderr.pipe(log, { end: false });
