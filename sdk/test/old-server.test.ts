@@ -1,6 +1,6 @@
 import { AcpRpcError, SandboxAgent, type SessionPermissionRequest } from "sandbox-agent";
-import { describe, expect, it } from "vitest";
-import { OldServer } from "./support/old-server.ts";
+import { describe, expect, it, vi } from "vitest";
+import { conformingAgent, OldServer } from "./support/old-server.ts";
 import { textsOf, transcript } from "./support/transcript.ts";
 import { waitUntil } from "./support/wait-until.ts";
 
@@ -83,5 +83,84 @@ describe("a client of a server of the previous generation", () => {
 		await server.listen();
 		await expect(turn).rejects.toMatchObject({ name: "SandboxAgentError" });
 		expect(await session.prompt("again")).toEqual({ stopReason: "end_turn" });
+	});
+});
+
+describe("an answer that does not come the usual way", () => {
+	it("of a prompt whose exchange was cut for being silent is taken from the stream [sdk-silent-exchange]", async () => {
+		let speak: (() => void) | undefined;
+		await using server = await OldServer.start((message, agent) => {
+			const { prompt } = (message.params ?? {}) as { prompt?: { text: string }[] };
+			if (prompt?.[0]?.text !== "long") return conformingAgent(message, agent);
+			speak = () => agent.say({ jsonrpc: "2.0", id: message.id, result: { stopReason: "end_turn" } });
+		});
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		const session = await client.createSession({ agent: "mock" });
+		vi.useFakeTimers({ toFake: ["Date"] });
+		try {
+			const turn = session.prompt("long");
+			await waitUntil("the prompt arrives", () => speak !== undefined);
+			vi.setSystemTime(Date.now() + 310_000);
+			server.cutAnswers();
+			await new Promise((resolve) => setTimeout(resolve, 20));
+			speak?.();
+			expect(await turn).toEqual({ stopReason: "end_turn" });
+		} finally {
+			vi.useRealTimers();
+		}
+	});
+
+	it("is believed when the stream does not bring it [sdk-reply-without-stream]", async () => {
+		await using server = await OldServer.start();
+		server.intercept = (request, response) => {
+			if (request.method !== "GET" || !request.url?.startsWith("/v1/acp/")) return false;
+			response.writeHead(200, { "content-type": "text/event-stream" });
+			response.write(": nothing ever comes\n\n");
+			return true;
+		};
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		const session = await client.createSession({ agent: "mock" });
+		expect(await session.prompt("hello")).toEqual({ stopReason: "end_turn" });
+	});
+});
+
+describe("messages of an agent that are unusual", () => {
+	it("reach the session although they come before its creation is answered", async () => {
+		await using server = await OldServer.start((message, agent) => {
+			if (message.method !== "session/new") return conformingAgent(message, agent);
+			const update = { sessionUpdate: "available_commands_update", availableCommands: [] };
+			agent.say({ jsonrpc: "2.0", method: "session/update", params: { sessionId: "early", update } });
+			agent.say({ jsonrpc: "2.0", id: message.id, result: { sessionId: "early" } });
+		});
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		await client.createSession({ agent: "mock", id: "s" });
+		await waitUntil("the update is stored", async () => (await transcript(client, "s")).length === 3);
+	});
+
+	it("are handed on when nobody knows their kind, and refused when nobody can fulfil them [sdk-pass-through]", async () => {
+		await using server = await OldServer.start((message, agent) => {
+			const params = (message.params ?? {}) as Record<string, unknown>;
+			if (message.method !== "session/prompt") return conformingAgent(message, agent);
+			const { sessionId } = params;
+			agent.say({
+				jsonrpc: "2.0",
+				method: "session/update",
+				params: { sessionId, update: { sessionUpdate: "_new", x: 1 } },
+			});
+			agent.say({ jsonrpc: "2.0", method: "_vendor/thing", params: { sessionId, y: 2 } });
+			agent.say({ jsonrpc: "2.0", id: 7, method: "fs/read_text_file", params: { sessionId, path: "/etc/passwd" } });
+			agent.say({ jsonrpc: "2.0", id: message.id, result: { stopReason: "end_turn" } });
+		});
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		await session.prompt("go");
+		await waitUntil("the request is refused", () =>
+			server.requests.some(
+				({ body }) => body?.id === 7 && (body.error as { code: number } | undefined)?.code === -32601,
+			),
+		);
+		const stored = JSON.stringify(await transcript(client, "s"));
+		expect(stored).toContain('"sessionUpdate":"_new","x":1');
+		expect(stored).toContain('"_vendor/thing"');
 	});
 });

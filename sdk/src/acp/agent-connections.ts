@@ -1,5 +1,6 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { abortable } from "@sandbox-agent/core/util";
+import { v4 } from "uuid";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import { isObject } from "./envelope.ts";
@@ -26,7 +27,7 @@ export class AgentConnections {
 	readonly #open = new Map<string, Promise<OpenConnection>>();
 	/** Every connection that has not been closed on the server. */
 	readonly #all = new Set<LiveAcpConnection>();
-	readonly #clientId = crypto.randomUUID().slice(0, 8);
+	readonly #clientId = v4().slice(0, 8);
 	#requests = 0;
 	#ended = false;
 
@@ -111,7 +112,7 @@ export class AgentConnections {
 	async #handshake(agent: string): Promise<OpenConnection> {
 		const connection = new LiveAcpConnection({
 			agent,
-			connectionId: `sdk-${agent}-${crypto.randomUUID()}`,
+			connectionId: `sdk-${agent}-${v4()}`,
 			link: this.#link,
 			handler: this.#handler,
 			nextRequestId: this.nextRequestId,

@@ -10,14 +10,14 @@ export interface EventStreamOptions {
 }
 
 /**
- * Reads server-sent events until the stream ends. Events are handed over chunk by chunk; the next chunk is read when the
- * handler is done, so that a slow handler slows the sender and costs no memory.
+ * Reads server-sent events until the stream ends or the handler resolves with `true`. Events are handed over chunk by
+ * chunk; the next chunk is read when the handler is done, so that a slow handler slows the sender and costs no memory.
  *
  * @throws connection_lost when the stream breaks or stays silent
  */
 export async function readEventStream(
 	body: ReadableStream<Uint8Array>,
-	onEvents: (events: EventSourceMessage[]) => void | Promise<void>,
+	onEvents: (events: EventSourceMessage[]) => Promise<boolean>,
 	options: EventStreamOptions,
 ): Promise<void> {
 	let events: EventSourceMessage[] = [];
@@ -33,7 +33,7 @@ export async function readEventStream(
 			if (events.length === 0) continue;
 			const batch = events;
 			events = [];
-			await onEvents(batch);
+			if (await onEvents(batch)) return;
 		}
 	} finally {
 		// Whatever ended the reading, the connection is not used any more; a cancel that fails changes nothing.

@@ -98,9 +98,11 @@ export class LogReader {
 			response.body,
 			async (events) => {
 				for (const event of events) {
-					if (signal.aborted || end) return;
+					if (signal.aborted) return true;
 					end = await this.#handle(event);
+					if (end) return true;
 				}
+				return false;
 			},
 			{ idleMs: link.recovery.idleMs, onActivity: () => handler.onActivity() },
 		);

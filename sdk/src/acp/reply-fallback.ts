@@ -2,7 +2,7 @@ import { unref } from "@sandbox-agent/core/util";
 import type { ReplyEnvelope } from "./envelope.ts";
 
 /** Silence on the stream after which a reply that came in an answer is believed to be the last word, in milliseconds. */
-const QUIET_MS = 2_000;
+const QUIET_MS = 1_000;
 
 /** Longest wait for the stream, in milliseconds: a stream that others keep busy never falls quiet. */
 const LONGEST_WAIT_MS = 15_000;

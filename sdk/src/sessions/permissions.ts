@@ -1,5 +1,6 @@
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { v4 } from "uuid";
 import { isObject, paramsOf, type RequestEnvelope } from "../acp/envelope.ts";
 import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { UnsupportedPermissionReplyError } from "../errors/index.ts";
@@ -125,7 +126,7 @@ function toRequest(sessionId: string, envelope: RequestEnvelope): SessionPermiss
 	const options = (Array.isArray(raw.options) ? raw.options : []).filter(isObject);
 	const replies = options.flatMap(({ kind }) => REPLY_OF_KIND[kind] ?? []);
 	return {
-		id: crypto.randomUUID(),
+		id: v4(),
 		createdAt: Date.now(),
 		sessionId,
 		agentSessionId: raw.sessionId,

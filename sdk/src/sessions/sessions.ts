@@ -8,6 +8,7 @@ import {
 	type SessionRecord,
 } from "@sandbox-agent/core/session";
 import { abortable, unref } from "@sandbox-agent/core/util";
+import { v4 } from "uuid";
 import { AgentConnections } from "../acp/agent-connections.ts";
 import { isRecordedFailure, isResendable } from "../acp/delivery.ts";
 import { isObject, type Params } from "../acp/envelope.ts";
@@ -99,7 +100,7 @@ export class Sessions {
 			const message = "createSession requires a non-empty agent";
 			throw new SandboxAgentError("invalid_request", message, { message });
 		}
-		const id = request.id?.trim() || crypto.randomUUID();
+		const id = request.id?.trim() || v4();
 		if (this.#creating.has(id) || (await this.#store.load(id))) throw alreadyExists(id);
 		this.#creating.add(id);
 		try {

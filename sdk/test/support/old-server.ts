@@ -91,6 +91,14 @@ export class OldServer implements AsyncDisposable {
 		}
 	}
 
+	/** Breaks all exchanges that wait for a reply, as an idle limit on the way does. */
+	cutAnswers(): void {
+		for (const connection of this.#connections.values()) {
+			for (const response of connection.waiting.values()) response.destroy();
+			connection.waiting.clear();
+		}
+	}
+
 	/** Says something in the name of the agents of all connections. */
 	say(message: Message): void {
 		for (const connection of this.#connections.values()) this.#append(connection, message);
