@@ -1,5 +1,5 @@
 import { validateHeaderName } from "node:http";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { hostName } from "../server/guard.ts";
 import { tokenFault } from "../server/token.ts";
 import { UsageError } from "./cli-context.ts";
@@ -31,25 +31,18 @@ const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** Adds the options of `server` to a command. */
 export function addServerFlags(command: Command): Command {
-	return command
+	const list = (flags: string, description: string, parse: (text: string, previous: readonly string[]) => string[]) =>
+		command.addOption(new Option(flags, description).argParser(parse).default([], "none"));
+	command
 		.option("-H, --host <host>", "name or address to listen on", DEFAULT_HOST)
 		.option("-p, --port <port>", "port to listen on; 0 takes any free one", port, DEFAULT_PORT)
-		.option("--token-file <file>", "read the token from a file")
-		.option(
-			"-O, --cors-allow-origin <origin>",
-			"origin whose pages may call the server, * for all; repeatable",
-			origin,
-			[],
-		)
-		.option("-M, --cors-allow-method <method>", "method they may use; repeatable (default: all)", method, [])
-		.option("-A, --cors-allow-header <name>", "request header they may set; repeatable (default: all)", header, [])
-		.option("-C, --cors-allow-credentials", "they may send cookies and saved credentials")
-		.option(
-			"--allowed-host <name>",
-			"further name by which a server on a loopback address is addressed; repeatable",
-			host,
-			[],
-		)
+		.option("--token-file <file>", "read the token from a file");
+	list("-O, --cors-allow-origin <origin>", "origin whose pages may call the server, * for all; repeatable", origin);
+	list("-M, --cors-allow-method <method>", "method those pages may use, instead of all; repeatable", method);
+	list("-A, --cors-allow-header <name>", "header those pages may set, instead of all; repeatable", header);
+	command.option("-C, --cors-allow-credentials", "those pages may send cookies and saved credentials");
+	list("--allowed-host <name>", "further name by which a server on a loopback address is addressed; repeatable", host);
+	return command
 		.option("--public-url <url>", "address of the server as browsers see it, when it is behind a proxy", publicUrl)
 		.option("--state-dir <directory>", "where to keep what must survive the server (default: by host and port)")
 		.option("--max-body-bytes <bytes>", "longest request body", positiveInteger, DEFAULT_MAX_BODY_BYTES)

@@ -15,7 +15,7 @@ export function createUiPages(): Map<string, MountedPath> {
 						sendEmpty(response, 404);
 						return;
 					}
-					const { sendStatusPage } = await import("./ui-page.ts");
+					const { sendStatusPage } = await import("../server/status-page/page.ts");
 					sendStatusPage(response);
 				},
 			],
