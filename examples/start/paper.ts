@@ -12,6 +12,9 @@ export interface PaperOptions {
 /** How a piece of text looks. It is applied word by word, so that a style never spans a line break. */
 export type Style = (text: string) => string;
 
+/** How list items begin in what agents write. */
+const LIST_MARK = /^([-*•]|\d+[.)])$/;
+
 const plain: Style = (text) => text;
 
 /**
@@ -26,6 +29,8 @@ export class Paper {
 	#column = 0;
 	/** Blanks before the next word: written only when the word follows on the same line. */
 	#blanks = "";
+	/** Blanks that wrapped lines begin with, so that they stand under the text of their list item. */
+	#indentation = 0;
 	/** The beginning of a word whose end has not come yet. */
 	#word = "";
 	#style: Style = plain;
@@ -90,10 +95,12 @@ export class Paper {
 	#flush(): void {
 		if (this.#word === "") return;
 		const width = stringWidth(this.#word);
-		if (this.#column > 0 && this.#column + this.#blanks.length + width > this.#right) {
+		if (this.#column === 0) {
+			this.#indentation = this.#blanks.length + (LIST_MARK.test(this.#word) ? width + 1 : 0);
+		} else if (this.#column + this.#blanks.length + width > this.#right) {
 			this.#write("\n");
 			this.#column = 0;
-			this.#blanks = "";
+			this.#blanks = " ".repeat(Math.min(this.#indentation, this.#right >> 1));
 		}
 		const before = (this.#column === 0 ? this.#margin : "") + this.#blanks;
 		this.#write(before + this.#style(this.#word));

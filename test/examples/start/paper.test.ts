@@ -27,6 +27,12 @@ describe("Paper", () => {
 		expect(written(["a\n  b\n\n\n\nc\n"])).toBe("a\n  b\n\nc\n");
 	});
 
+	it("lets the lines of a list item stand under its text", () => {
+		expect(written(["  - one two three four five"])).toBe("  - one two three\n    four five\n");
+		expect(written(["12. one two three four"])).toBe("12. one two three\n    four\n");
+		expect(written(["one two three four five"])).toBe("one two three four\nfive\n");
+	});
+
 	it("leaves a word that is longer than the line whole", () => {
 		expect(written(["see https://example.com/a/long/address there"])).toBe(
 			"see\nhttps://example.com/a/long/address\nthere\n",
