@@ -86,6 +86,20 @@ describe("a client of a server of the previous generation", () => {
 	});
 });
 
+describe("an agent that does not exist", () => {
+	it("costs one request and is one error [sdk-no-hidden-fallback]", async () => {
+		await using server = await OldServer.start();
+		server.intercept = (request, response) => {
+			if (!request.url?.startsWith("/v1/agents")) return false;
+			response.writeHead(404).end();
+			return true;
+		};
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		await expect(client.getAgent("other")).rejects.toMatchObject({ status: 404 });
+		expect(server.requests.filter(({ path }) => path.startsWith("/v1/agents"))).toHaveLength(1);
+	});
+});
+
 describe("an answer that does not come the usual way", () => {
 	it("of a prompt whose exchange was cut for being silent is taken from the stream [sdk-silent-exchange]", async () => {
 		let speak: (() => void) | undefined;

@@ -210,6 +210,18 @@ describe("the start of a client", () => {
 		await expect(client.listAgents()).rejects.toBe(reason);
 	});
 
+	it("that fails destroys the sandbox it made, and not one that was there [sdk-start-means-healthy]", async () => {
+		await using provider = new RuntimeProvider();
+		const first = await SandboxAgent.start({ sandbox: provider });
+		await first.dispose();
+		const broken = Object.assign(provider, { getToken: async () => "wrong" });
+		const wrong = { code: "token_invalid" };
+		await expect(SandboxAgent.start({ sandbox: broken, sandboxId: "runtime/r1" })).rejects.toMatchObject(wrong);
+		expect(provider.calls).not.toContain("destroy");
+		await expect(SandboxAgent.start({ sandbox: broken })).rejects.toMatchObject(wrong);
+		expect(provider.calls.slice(-2)).toEqual(["create", "destroy"]);
+	});
+
 	it("names a sandbox id that has no provider, or another one", async () => {
 		await using provider = new RuntimeProvider();
 		await expect(SandboxAgent.start({ sandbox: provider, sandboxId: "r1" })).rejects.toThrow(

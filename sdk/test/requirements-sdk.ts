@@ -1,0 +1,121 @@
+/** What the SDK promises, each with an id that tests cite as `[id]`. */
+export const SDK_REQUIREMENTS = [
+	{
+		id: "sdk-post-failure-is-local",
+		sentence: "A message that the server refuses fails the call it belongs to, and nothing else.",
+	},
+	{
+		id: "sdk-requests-settle",
+		sentence: "Every call settles, also when its server, its connection or its agent is gone for good.",
+	},
+	{
+		id: "sdk-failed-creation-forgotten",
+		sentence:
+			"A connection that could not be made, or has ended, is forgotten: it blocks neither later calls nor dispose().",
+	},
+	{
+		id: "sdk-silent-exchange",
+		sentence: "A turn may take longer than any idle limit of fetch or of a proxy, also with servers that answer late.",
+	},
+	{
+		id: "sdk-server-killed",
+		sentence:
+			"A live client whose server is killed reaches it again, has its provider start it, and goes on: an interrupted " +
+			"prompt gets one terminal outcome and the history has every update once and in order.",
+	},
+	{
+		id: "sdk-agent-death-settles",
+		sentence: "The death of an agent fails the turns it was in at once, and the next prompt starts it anew.",
+	},
+	{
+		id: "sdk-stream-reconnects",
+		sentence: "A broken event stream is resumed where it broke, by itself, without losing or doubling anything.",
+	},
+	{
+		id: "sdk-reply-after-updates",
+		sentence: "When a prompt resolves, every update of its turn has been stored and told.",
+	},
+	{
+		id: "sdk-reply-without-stream",
+		sentence: "A reply that only the answer to its POST brings is delivered when the stream has fallen quiet.",
+	},
+	{
+		id: "sdk-abort-and-timeout",
+		sentence: "Everything that waits takes an AbortSignal and a time limit; an abort's own reason passes through.",
+	},
+	{ id: "sdk-cancel-turn", sentence: "A running turn can be cancelled without destroying its session." },
+	{
+		id: "sdk-safe-retry",
+		sentence: "A call is repeated after a lost connection only if repeating it cannot do something twice.",
+	},
+	{
+		id: "sdk-keyed-retry",
+		sentence: "A message whose answer was lost is sent again under the same idempotency key and takes effect once.",
+	},
+	{
+		id: "sdk-health-gate",
+		sentence:
+			"The wait for a server's first answer is bounded, fails fast on a wrong token, is not held up by one request, and " +
+			"can be tried again.",
+	},
+	{
+		id: "sdk-start-means-healthy",
+		sentence: "start() resolves when the server answers; a start that fails leaves no new sandbox behind.",
+	},
+	{
+		id: "sdk-id-collision",
+		sentence: "A request of the agent is never taken for the reply to a request of the client that has the same id.",
+	},
+	{ id: "sdk-permission-recorded", sentence: "The answer to a permission request is part of the session's history." },
+	{ id: "sdk-permission-list", sentence: "Permission requests that wait for an answer can be listed." },
+	{
+		id: "sdk-listener-isolation",
+		sentence: "A listener that throws or rejects harms no other listener and no turn, and is reported.",
+	},
+	{
+		id: "sdk-destroy-is-hard",
+		sentence:
+			"A destroyed session takes no prompts until it is resumed; destroying ends its turn at the agent and starts no agent.",
+	},
+	{ id: "sdk-delete-session", sentence: "A session can be deleted with its history." },
+	{
+		id: "sdk-dispose-is-final",
+		sentence: "dispose() settles what waits, writes what was received, ends the agents, and makes later calls fail.",
+	},
+	{ id: "sdk-pause-quiet", sentence: "A paused sandbox is sent nothing by the client that paused it." },
+	{
+		id: "sdk-pause-unsupported",
+		sentence: "Pausing a sandbox of a provider that cannot pause is an error and touches nothing.",
+	},
+	{ id: "sdk-no-id-overwrite", sentence: "A session is not made under the id of another one." },
+	{
+		id: "sdk-notification-turn-end",
+		sentence: "The history tells how a prompt ended that was sent without waiting for it.",
+	},
+	{ id: "sdk-list-filter", sentence: "Sessions can be listed by agent and by whether they are alive." },
+	{ id: "sdk-no-hidden-fallback", sentence: "Asking for an agent that does not exist is one request and one error." },
+	{ id: "sdk-stream-updates", sentence: "A turn can be read as an async iteration; leaving it cancels the turn." },
+	{ id: "sdk-one-restore", sentence: "Calls made at the same time on a stale session restore it once." },
+	{ id: "sdk-restore-choices", sentence: "A restored session has the model, mode and options it had before." },
+	{
+		id: "sdk-replay-newest",
+		sentence: "A replay keeps the newest messages, without protocol noise and without earlier replays.",
+	},
+	{ id: "sdk-exactly-once", sentence: "Storing the same event again changes nothing." },
+	{
+		id: "sdk-gap-told",
+		sentence: "Lines of a log that can no longer be read are told as a gap, never skipped silently.",
+	},
+	{ id: "sdk-log-replaced", sentence: "A log that was replaced by another one is not read on as if it were the same." },
+	{ id: "sdk-half-open", sentence: "A connection that died silently is noticed and replaced." },
+	{
+		id: "sdk-sandbox-gone",
+		sentence: "A sandbox that is definitely gone is an error of its own class, at once and for good.",
+	},
+	{ id: "sdk-pass-through", sentence: "Update kinds and notifications nobody knows reach the history unchanged." },
+	{
+		id: "sdk-runs-anywhere",
+		sentence:
+			"The root entry bundles without Node built-ins and runs a prompt in browsers and workers through a fetch.",
+	},
+] as const satisfies readonly { id: string; sentence: string }[];
