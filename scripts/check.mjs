@@ -5,7 +5,12 @@
 import { ROOT, run, seconds, style } from "./lib/process.mjs";
 
 const steps = [
-	{ name: "format and lint", key: "lint", command: ["biome", "ci", "--error-on-warnings", "."], fix: "pnpm fix" },
+	{
+		name: "format and lint",
+		key: "lint",
+		command: ["biome", "ci", "--colors=off", "--error-on-warnings", "."],
+		fix: "pnpm fix",
+	},
 	{ name: "types", key: "types", command: ["tsc", "--noEmit", "-p", "tsconfig.json"] },
 	{
 		name: "generated files",
