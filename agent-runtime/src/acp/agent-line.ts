@@ -1,4 +1,5 @@
 import type { EventLog } from "../log/index.ts";
+import { isPlainNotification } from "./json-scan.ts";
 import { classify, type Message } from "./message.ts";
 
 /** What a line of an agent's output is: a message, other JSON (neither member), or not JSON. */
@@ -8,8 +9,11 @@ export interface AgentLine {
 	readonly error?: string;
 }
 
+const NOTHING_TO_ROUTE: AgentLine = {};
+
 /** Reads one line of an agent's output as far as routing needs it. */
 export function readAgentLine(line: Uint8Array): AgentLine {
+	if (isPlainNotification(line)) return NOTHING_TO_ROUTE;
 	try {
 		const text = Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8");
 		const value: unknown = JSON.parse(text);
