@@ -1,8 +1,8 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { AREAS, REQUIREMENTS, type Requirement } from "./requirements.ts";
+import { AREAS, REQUIREMENTS } from "./requirements.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const citation = new RegExp(`\\[((?:${AREAS.join("|")})[/-][a-z0-9-]+)\\]`, "g");
@@ -27,22 +27,13 @@ function citedIds(): Map<string, string[]> {
 	return cited;
 }
 
-/** The list of this folder and those that packages keep beside their own tests. */
-async function allRequirements(): Promise<readonly Requirement[]> {
-	const own = join(root, "sdk/test/requirements-sdk.ts");
-	if (!existsSync(own)) return REQUIREMENTS;
-	const module: { REQUIREMENTS: readonly Requirement[] } = await import(pathToFileURL(own).href);
-	return [...REQUIREMENTS, ...module.REQUIREMENTS];
-}
-
-describe("the list of requirements", async () => {
-	const requirements = await allRequirements();
-	const ids = requirements.map((requirement) => requirement.id);
+describe("the list of requirements", () => {
+	const ids = REQUIREMENTS.map((requirement) => requirement.id);
 	const cited = citedIds();
 
 	it("names every promise once, in a known area, with a sentence", () => {
 		expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
-		for (const { id, sentence } of requirements) {
+		for (const { id, sentence } of REQUIREMENTS) {
 			expect(citationsIn(`[${id}]`)).toEqual([id]);
 			expect(sentence).toMatch(/^[A-Za-z].{20,}\.$/);
 		}

@@ -1,3 +1,5 @@
+import { SDK_REQUIREMENTS } from "../sdk/test/requirements-sdk.ts";
+
 /** One promise that the tests keep. Tests cite it in their names as `[id]`. */
 export interface Requirement {
 	/** `<area>/<name>` (or `<area>-<name>`); never reused for another promise. */
@@ -224,41 +226,9 @@ const server: readonly Requirement[] = [
 	{ id: "server/one-file", sentence: "The runtime is one file that runs on Node 20 without an installation." },
 ];
 
+/** Beside those that the package lists itself. */
 const sdk: readonly Requirement[] = [
-	{ id: "sdk/failed-post", sentence: "A refused message rejects the one call it belongs to; the process lives on." },
-	{ id: "sdk/requests-settle", sentence: "Every request settles when its connection, its agent or its server dies." },
-	{ id: "sdk/dead-connection-dropped", sentence: "A dead connection is dropped: the next call opens a new one." },
-	{
-		id: "sdk/failed-creation",
-		sentence: "A connection that could not be made leaves agent, client and dispose usable.",
-	},
 	{ id: "sdk/long-prompt", sentence: "A prompt may take longer than any limit of the platform's fetch." },
-	{
-		id: "sdk/recovery",
-		sentence: "A server that was killed under a living client is restarted and the next call works.",
-	},
-	{
-		id: "sdk/recovery-in-prompt",
-		sentence: "A prompt during which the server is killed settles, and no update is lost or doubled.",
-	},
-	{ id: "sdk/agent-crash", sentence: "An agent that crashes fails the prompts it was working on, at once." },
-	{
-		id: "sdk/stream-reconnects",
-		sentence: "The event stream is reopened by itself after an error, at the last cursor.",
-	},
-	{
-		id: "sdk/reply-after-updates",
-		sentence: "A prompt resolves after every update before its reply was delivered and stored.",
-	},
-	{ id: "sdk/abort-and-timeout", sentence: "Everything that waits takes an AbortSignal and a time limit." },
-	{ id: "sdk/cancel", sentence: "A running turn can be cancelled without destroying its session." },
-	{ id: "sdk/health-deadline", sentence: "The wait for health has a limit, can be aborted and can be tried again." },
-	{
-		id: "sdk/wrong-token",
-		sentence: "A wrong token fails at once with token_invalid instead of looking like a slow boot.",
-	},
-	{ id: "sdk/start-is-ready", sentence: "start() resolves when the sandbox is healthy." },
-	{ id: "sdk/runs-everywhere", sentence: "The root entry bundles and runs a prompt in a browser and in workerd." },
 	{ id: "sdk/bun", sentence: "The client and local() work under Bun." },
 	{ id: "sdk/old-start", sentence: "start() without a provider and start({ spawn }) mean a local sandbox." },
 	{ id: "sdk/status-events", sentence: "What recovery does is visible as status events." },
@@ -266,35 +236,7 @@ const sdk: readonly Requirement[] = [
 ];
 
 const session: readonly Requirement[] = [
-	{
-		id: "session/id-collision",
-		sentence: "An agent request with the id of a pending prompt loses neither of the two.",
-	},
-	{ id: "session/decision-recorded", sentence: "The decision on a permission request is part of the history." },
-	{
-		id: "session/throwing-listener",
-		sentence: "A listener that throws or rejects harms no other listener and no turn.",
-	},
-	{
-		id: "session/destroy-final",
-		sentence: "A prompt to a destroyed session is refused with session_destroyed until it is resumed.",
-	},
-	{ id: "session/destroy-stale", sentence: "Destroying a session that is not live starts no agent." },
-	{ id: "session/dispose-final", sentence: "After dispose() every call is refused and nothing opens a connection." },
-	{
-		id: "session/dispose-flushes",
-		sentence: "dispose() in the middle of a prompt settles it and stores what was received.",
-	},
-	{ id: "session/id-taken", sentence: "Creating a session with an id in use is refused and harms no record." },
 	{ id: "session/unknown", sentence: "A prompt to an unknown session is refused by its id." },
-	{
-		id: "session/notification-turn",
-		sentence: "The end of a turn that was started by a notification can be observed.",
-	},
-	{
-		id: "session/stream",
-		sentence: "Updates of one prompt can be read with for await; leaving the loop cancels the turn.",
-	},
 	{ id: "session/await-using", sentence: "A client is disposed at the end of its `await using` block." },
 ];
 
@@ -364,4 +306,5 @@ export const REQUIREMENTS: readonly Requirement[] = [
 	...start,
 	...local,
 	...docker,
+	...SDK_REQUIREMENTS,
 ];
