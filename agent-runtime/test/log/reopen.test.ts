@@ -87,7 +87,7 @@ describe("opening a log again", () => {
 		await log.close();
 	});
 
-	it("cuts a torn record and takes its ids as given", async () => {
+	it("cuts a torn record and takes its ids as given [log/torn-tail]", async () => {
 		using root = temporaryDirectory();
 		const { directory } = await killedLog(root.path);
 		const file = lastFile(directory);

@@ -37,7 +37,7 @@ describe("encodeServerSentEvents", () => {
 		expect(events.map((event) => event.data)).toEqual(records(1, 1200).map(text));
 	});
 
-	it("announces a gap with the id behind which to resume", async () => {
+	it("announces a gap with the id behind which to resume [log/gap]", async () => {
 		const log = EventLog.open({ directory: undefined, memoryBytes: 0 });
 		log.append(records(1, 500));
 		log.append([record("last")]);
