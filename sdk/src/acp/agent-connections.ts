@@ -70,7 +70,7 @@ export class AgentConnections {
 	/** Lets go of an ended connection and has the server do the same. */
 	discard(connection: LiveAcpConnection): void {
 		if (this.#ended) return;
-		// In the background. A server that cannot be reached has no agent of ours either, or will be asked no more.
+		// In the background: nobody waits for the end of an agent that is not used any more.
 		this.#close(connection).catch((error: unknown) => {
 			if (!this.#ended && !isUnreachable(error)) this.#report(error, `closing connection ${connection.connectionId}`);
 		});
@@ -93,8 +93,11 @@ export class AgentConnections {
 	async #close(connection: LiveAcpConnection): Promise<void> {
 		try {
 			await connection.close();
-		} finally {
 			this.#all.delete(connection);
+		} catch (error) {
+			// One that could not be reached is closed when the server answers again.
+			if (!isUnreachable(error)) this.#all.delete(connection);
+			throw error;
 		}
 	}
 
@@ -126,6 +129,7 @@ export class AgentConnections {
 			});
 			const capabilities = isObject(answer) && isObject(answer.agentCapabilities) ? answer.agentCapabilities : {};
 			await this.#authenticate(connection, answer);
+			for (const other of this.#all) if (other.isEnded) this.discard(other);
 			return { connection, capabilities };
 		} catch (error) {
 			connection.end(error instanceof Error ? error : new Error(String(error)));

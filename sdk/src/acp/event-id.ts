@@ -8,14 +8,14 @@ export function lineEventId(epoch: string, logId: number): string {
 	return v5(`line/${epoch}/${logId}`, NAMESPACE);
 }
 
-/** Id of a message this client sends, by its JSON-RPC id, which is unique among all clients. */
-export function clientEventId(requestId: string): string {
-	return v5(`client/${requestId}`, NAMESPACE);
+/** Id of a message this client sends, by its JSON-RPC id, which no other client of the connection uses. */
+export function clientEventId(connectionId: string, requestId: string): string {
+	return v5(`client/${connectionId}/${requestId}`, NAMESPACE);
 }
 
 /** Id of the reply to a request of this client that did not come as a line of a log. */
-export function replyEventId(requestId: string): string {
-	return v5(`reply/${requestId}`, NAMESPACE);
+export function replyEventId(connectionId: string, requestId: string): string {
+	return v5(`reply/${connectionId}/${requestId}`, NAMESPACE);
 }
 
 /** Id of the answer to an agent's request, by the id of the event that holds the request. */

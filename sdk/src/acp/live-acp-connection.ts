@@ -122,7 +122,9 @@ export class LiveAcpConnection {
 		this.connectionId = options.connectionId;
 		this.#path = requestPath(ROUTES.postAcp.path, { params: { server_id: options.connectionId } });
 		this.#outbox = new Outbox(options.link);
-		this.#fallback = new ReplyFallback((reply) => this.#deliver(reply, replyEventId(String(reply.id))));
+		this.#fallback = new ReplyFallback((reply) =>
+			this.#deliver(reply, replyEventId(this.connectionId, String(reply.id))),
+		);
 	}
 
 	/** Whether it has ended, or is about to: its agent is gone. */
@@ -159,7 +161,7 @@ export class LiveAcpConnection {
 		this.#assertLive();
 		const envelope = { jsonrpc: "2.0", method, params };
 		const key = this.#options.nextRequestId();
-		this.#options.handler.onOutgoing(this, envelope, clientEventId(key), options.owner);
+		this.#options.handler.onOutgoing(this, envelope, clientEventId(this.connectionId, key), options.owner);
 		await this.#post(envelope, key, options.order);
 	}
 
@@ -198,9 +200,9 @@ export class LiveAcpConnection {
 	/** Has the server end the agent. Bounded; a server that cannot be reached is left alone. */
 	async close(): Promise<void> {
 		if (!this.#posted) return;
-		this.#posted = false;
 		const limit = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
 		const response = await this.#options.link.send(this.#path, { method: "DELETE", signal: limit });
+		this.#posted = false;
 		await response.body?.cancel();
 	}
 
@@ -212,7 +214,7 @@ export class LiveAcpConnection {
 	/** Hands a message to the server; what goes wrong settles the request. */
 	#dispatch(envelope: RequestEnvelope & { id: string }, pending: PendingRequest, options: SendOptions): void {
 		if (!options.recorded) {
-			this.#options.handler.onOutgoing(this, envelope, clientEventId(envelope.id), options.owner);
+			this.#options.handler.onOutgoing(this, envelope, clientEventId(this.connectionId, envelope.id), options.owner);
 		}
 		this.#undecided.add(pending.id);
 		this.#post(envelope, envelope.id, options.order).then(
@@ -288,13 +290,19 @@ export class LiveAcpConnection {
 		}
 	}
 
+	/** What requests end with that were accepted and whose replies will not be heard. */
 	#endError(end: Exclude<LogEnd, { kind: "stopped" }>): Error {
-		if (end.kind === "lost") return toError(end.error);
-		return new SandboxAgentError(
-			"outcome_unknown",
-			`the server does not know connection ${this.connectionId} of ${this.agent} any more`,
-			{ cause: end.error },
-		);
+		const { error: cause } = end;
+		if (end.kind === "gone") {
+			const detail = `the server does not know connection ${this.connectionId} of ${this.agent} any more`;
+			return new SandboxAgentError("outcome_unknown", detail, { cause });
+		}
+		if (!SandboxAgentError.isInstance(cause, "connection_lost")) return toError(cause);
+		const hint = "the agent may have gone on: check the workspace before you send it again";
+		return new SandboxAgentError("outcome_unknown", `the server could not be reached again: ${cause.detail}`, {
+			cause,
+			hint,
+		});
 	}
 
 	#onLine(data: string, position: { epoch: string | undefined; id: number }): void | Promise<void> {
@@ -353,7 +361,10 @@ export class LiveAcpConnection {
 		const reply = { jsonrpc: "2.0", id: pending.id, error: toRpcError(error) };
 		const settle: PendingRequest["settle"] = () => pending.settle({ error });
 		// Not awaited: the handler queues it, and nothing is read behind it.
-		void this.#options.handler.onIncoming(this, reply, replyEventId(pending.id), { ...pending, settle });
+		void this.#options.handler.onIncoming(this, reply, replyEventId(this.connectionId, pending.id), {
+			...pending,
+			settle,
+		});
 	}
 
 	#assertLive(): void {

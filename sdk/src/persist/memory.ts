@@ -10,6 +10,7 @@ import {
 	type SessionPersistDriver,
 	type SessionRecord,
 } from "@sandbox-agent/core/session";
+import { copyJson } from "./copy-json.ts";
 
 /** Options of {@link InMemorySessionPersistDriver}. */
 export interface InMemorySessionPersistDriverOptions {
@@ -33,7 +34,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 
 	async getSession(id: string): Promise<SessionRecord | undefined> {
 		const record = this.#sessions.get(id);
-		return record && structuredClone(record);
+		return record && copyJson(record);
 	}
 
 	async listSessions(request: ListPageRequest = {}): Promise<ListPage<SessionRecord>> {
@@ -42,7 +43,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 		const items = sorted.slice(start, start + pageLimit(request.limit));
 		const last = items.at(-1);
 		return {
-			items: structuredClone(items),
+			items: copyJson(items),
 			...(last && start + items.length < sorted.length
 				? { nextCursor: encodeCursor("sessions", { key: last.createdAt, id: last.id }) }
 				: {}),
@@ -50,7 +51,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 	}
 
 	async updateSession(session: SessionRecord): Promise<void> {
-		this.#sessions.set(session.id, structuredClone(session));
+		this.#sessions.set(session.id, copyJson(session));
 		if (this.#sessions.size <= this.#maxSessions) return;
 		const [oldest] = [...this.#sessions.values()].sort(byCreation);
 		if (oldest) await this.deleteSession(oldest.id);
@@ -66,7 +67,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 		const items = sorted.slice(start, start + pageLimit(request.limit));
 		const last = items.at(-1);
 		return {
-			items: structuredClone(items),
+			items: copyJson(items),
 			...(last && start + items.length < sorted.length ? { nextCursor: encodeCursor("events", position(last)) } : {}),
 		};
 	}
@@ -76,7 +77,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 		this.#events.set(sessionId, stored);
 		if (stored.ids.has(event.id)) return;
 		stored.ids.add(event.id);
-		const copy = structuredClone(event);
+		const copy = copyJson(event);
 		const last = stored.list.at(-1);
 		stored.list.push(copy);
 		if (last && byIndex(last, copy) > 0) stored.list.sort(byIndex);

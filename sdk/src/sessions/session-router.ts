@@ -8,6 +8,7 @@ import {
 } from "../acp/live-acp-connection.ts";
 import { METHOD_NOT_FOUND } from "../errors/index.ts";
 import { type ErrorReporter, Listeners } from "../listeners.ts";
+import { copyJson } from "../persist/copy-json.ts";
 import type { Permissions } from "./permissions.ts";
 import { type Choices, choicesAfterRequest, choicesAfterUpdate } from "./session-options.ts";
 import { SessionState } from "./session-state.ts";
@@ -88,7 +89,8 @@ export class SessionRouter implements ConnectionHandler {
 			id: eventId,
 			connectionId: connection.connectionId,
 			sender: "client",
-			payload: structuredClone(envelope),
+			// The caller may change its blocks while they wait to be stored.
+			payload: copyJson(envelope),
 		});
 	}
 
