@@ -41,9 +41,15 @@ async function ask(sandbox: RunningSandbox) {
 }
 
 /** Runs the owner program until it has said what it opened. */
-async function owner(input: { options: LocalProviderOptions; sandboxId?: string; afterwards: "exit" | "stay" }) {
+async function owner(input: {
+	options: LocalProviderOptions;
+	sandboxId?: string;
+	afterwards: "exit" | "stay" | "ignore";
+}) {
 	const child = spawn(process.execPath, ["--conditions=source", OWNER, JSON.stringify(input)], {
 		stdio: ["ignore", "pipe", "pipe"],
+		// A group of its own, as a terminal makes one: signals to it are no business of the test's.
+		detached: true,
 	});
 	cleanups.push(() => endChild(child));
 	let errors = "";
@@ -59,6 +65,20 @@ async function owner(input: { options: LocalProviderOptions; sandboxId?: string;
 	const opened = JSON.parse(String(text)) as { id: string; pid: number; token: string };
 	cleanups.push(() => standIn().destroy(opened.id));
 	return { child, ...opened, errors: () => errors };
+}
+
+/** Ids of the processes whose command line names a path; Linux only. */
+function processesNaming(path: string): string[] {
+	if (process.platform !== "linux") return [];
+	return readdirSync("/proc").filter((name) => {
+		if (!/^\d+$/.test(name)) return false;
+		try {
+			return readFileSync(`/proc/${name}/cmdline`, "utf8").includes(path);
+		} catch {
+			// It ended meanwhile.
+			return false;
+		}
+	});
 }
 
 async function endChild(child: ChildProcess): Promise<void> {
@@ -257,6 +277,7 @@ describe("local, when the server does not start", () => {
 		controller.abort(reason);
 		await expect(start).rejects.toBe(reason);
 		expect(readdirSync(records())).toEqual([]);
+		expect(processesNaming(home.path)).toEqual([]);
 	});
 
 	it("names the variables that a restart from elsewhere lacks", async () => {
@@ -293,6 +314,13 @@ describe("local, between programs", () => {
 			await until("the server has ended", async () => !(await isAlive(opened.pid)));
 		},
 	);
+
+	it("is not reached by an interrupt typed at its owner's terminal", async () => {
+		const opened = await owner({ options: { binaryPath: STAND_IN, log: "silent" }, afterwards: "ignore" });
+		process.kill(-(opened.child.pid ?? 0), "SIGINT");
+		const sandbox = await open({}, { sandboxId: opened.id });
+		expect((await ask(sandbox)).pid).toBe(opened.pid);
+	});
 
 	it("does not keep its owner alive, and ends with it", async () => {
 		const opened = await owner({ options: { binaryPath: STAND_IN, log: "silent" }, afterwards: "exit" });
