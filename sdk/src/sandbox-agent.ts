@@ -1,4 +1,8 @@
-import type { RequestPermissionResponse } from "@agentclientprotocol/sdk";
+import type {
+	RequestPermissionResponse,
+	SetSessionConfigOptionResponse,
+	SetSessionModeResponse,
+} from "@agentclientprotocol/sdk";
 import {
 	type AcpServerListResponse,
 	type AgentInfo,
@@ -54,10 +58,10 @@ import { Sessions } from "./sessions/sessions.ts";
 import type { ClientStatus, StatusListener } from "./status.ts";
 
 /** How a change of a session came out. */
-export interface SessionChange {
+export interface SessionChange<Response = unknown> {
 	session: Session;
 	/** What the agent answered. */
-	response: unknown;
+	response: Response;
 }
 
 /** What a client that owns its sandbox is made of. */
@@ -257,15 +261,27 @@ export class SandboxAgent implements AsyncDisposable {
 		await this.#sessions.cancel(id);
 	}
 
-	async setSessionMode(id: string, modeId: string, options?: RequestOptions): Promise<SessionChange> {
+	async setSessionMode(
+		id: string,
+		modeId: string,
+		options?: RequestOptions,
+	): Promise<SessionChange<SetSessionModeResponse>> {
 		return await this.#change(id, this.#sessions.settings.setMode(id, modeId, options));
 	}
 
-	async setSessionModel(id: string, model: string, options?: RequestOptions): Promise<SessionChange> {
+	async setSessionModel(
+		id: string,
+		model: string,
+		options?: RequestOptions,
+	): Promise<SessionChange<SetSessionConfigOptionResponse>> {
 		return await this.#change(id, this.#sessions.settings.setModel(id, model, options));
 	}
 
-	async setSessionThoughtLevel(id: string, level: string, options?: RequestOptions): Promise<SessionChange> {
+	async setSessionThoughtLevel(
+		id: string,
+		level: string,
+		options?: RequestOptions,
+	): Promise<SessionChange<SetSessionConfigOptionResponse>> {
 		return await this.#change(id, this.#sessions.settings.setThoughtLevel(id, level, options));
 	}
 
@@ -274,7 +290,7 @@ export class SandboxAgent implements AsyncDisposable {
 		configId: string,
 		value: string | boolean,
 		options?: RequestOptions,
-	): Promise<SessionChange> {
+	): Promise<SessionChange<SetSessionConfigOptionResponse>> {
 		return await this.#change(id, this.#sessions.settings.setConfigOption(id, configId, value, options));
 	}
 
@@ -355,7 +371,7 @@ export class SandboxAgent implements AsyncDisposable {
 		return addressTarget(this.#baseUrl, { mayUseLocalToken: options.token === undefined && !options.fetch });
 	}
 
-	async #change(id: string, change: Promise<unknown>): Promise<SessionChange> {
+	async #change<Response>(id: string, change: Promise<Response>): Promise<SessionChange<Response>> {
 		const response = await change;
 		return { session: await this.#sessions.require(id), response };
 	}

@@ -1,3 +1,4 @@
+import type { SetSessionConfigOptionResponse, SetSessionModeResponse } from "@agentclientprotocol/sdk";
 import { ROUTES } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { SessionConfigOption, SessionModeState } from "@sandbox-agent/core/session";
@@ -42,18 +43,22 @@ export class SessionSettings {
 		return structuredClone(modesOf((await this.#hydrated(id, options)).record));
 	}
 
-	async setModel(id: string, model: string, options: RequestOptions = {}): Promise<unknown> {
+	async setModel(id: string, model: string, options: RequestOptions = {}): Promise<SetSessionConfigOptionResponse> {
 		const value = required(model, "setSessionModel requires a non-empty value");
 		return await this.#setByCategory(id, CATEGORY.model, value, options);
 	}
 
-	async setThoughtLevel(id: string, level: string, options: RequestOptions = {}): Promise<unknown> {
+	async setThoughtLevel(
+		id: string,
+		level: string,
+		options: RequestOptions = {},
+	): Promise<SetSessionConfigOptionResponse> {
 		const value = required(level, "setSessionThoughtLevel requires a non-empty value");
 		return await this.#setByCategory(id, CATEGORY.thoughtLevel, value, options);
 	}
 
 	/** Sets a mode; for agents without that method, the option that stands for it. */
-	async setMode(id: string, mode: string, options: RequestOptions = {}): Promise<unknown> {
+	async setMode(id: string, mode: string, options: RequestOptions = {}): Promise<SetSessionModeResponse> {
 		const modeId = required(mode, "setSessionMode requires a non-empty modeId");
 		const known = await this.modes(id, options);
 		const allowed = known?.availableModes.map((candidate) => candidate.id) ?? [];
@@ -61,7 +66,8 @@ export class SessionSettings {
 			throw new UnsupportedSessionValueError(id, CATEGORY.mode, CATEGORY.mode, modeId, allowed);
 		}
 		try {
-			return await this.#send(id, "session/set_mode", { modeId }, options);
+			// What agents answer is theirs; the type says what the protocol promises.
+			return (await this.#send(id, "session/set_mode", { modeId }, options)) as SetSessionModeResponse;
 		} catch (error) {
 			if (!(error instanceof AcpRpcError) || error.code !== METHOD_NOT_FOUND) throw error;
 			return await this.#setByCategory(id, CATEGORY.mode, modeId, options);
@@ -73,7 +79,7 @@ export class SessionSettings {
 		configId: string,
 		value: string | boolean,
 		options: RequestOptions = {},
-	): Promise<unknown> {
+	): Promise<SetSessionConfigOptionResponse> {
 		const optionId = required(configId, "setSessionConfigOption requires a non-empty configId");
 		const wanted =
 			typeof value === "string" ? required(value, "setSessionConfigOption requires a non-empty value") : value;
@@ -87,7 +93,12 @@ export class SessionSettings {
 		return await this.#set(id, option, wanted, options);
 	}
 
-	async #setByCategory(id: string, category: string, value: string, options: RequestOptions): Promise<unknown> {
+	async #setByCategory(
+		id: string,
+		category: string,
+		value: string,
+		options: RequestOptions,
+	): Promise<SetSessionConfigOptionResponse> {
 		const known = await this.configOptions(id, options);
 		const option = findByCategory(known, category);
 		if (!option) throw new UnsupportedSessionCategoryError(id, category, categoriesOf(known));
@@ -100,10 +111,11 @@ export class SessionSettings {
 		option: SessionConfigOption,
 		value: string | boolean,
 		options: RequestOptions,
-	): Promise<unknown> {
+	): Promise<SetSessionConfigOptionResponse> {
 		// The protocol wants the type spelled out for values that are no strings.
 		const params = { configId: option.id, ...(typeof value === "boolean" ? { type: "boolean" } : {}), value };
-		return await this.#send(id, "session/set_config_option", params, options);
+		const reply = await this.#send(id, "session/set_config_option", params, options);
+		return reply as SetSessionConfigOptionResponse;
 	}
 
 	async #hydrated(id: string, options: RequestOptions): Promise<StoredSession> {

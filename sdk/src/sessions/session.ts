@@ -1,4 +1,9 @@
-import type { PromptResponse, RequestPermissionResponse } from "@agentclientprotocol/sdk";
+import type {
+	PromptResponse,
+	RequestPermissionResponse,
+	SetSessionConfigOptionResponse,
+	SetSessionModeResponse,
+} from "@agentclientprotocol/sdk";
 import type { SessionConfigOption, SessionModeState, SessionRecord } from "@sandbox-agent/core/session";
 import type { Params } from "../acp/envelope.ts";
 import type { RequestOptions } from "../http/request.ts";
@@ -88,22 +93,26 @@ export class Session {
 	}
 
 	/** @throws UnsupportedSessionValueError */
-	async setMode(modeId: string, options: RequestOptions = {}): Promise<unknown> {
+	async setMode(modeId: string, options: RequestOptions = {}): Promise<SetSessionModeResponse> {
 		return await this.#updated(this.#sessions.settings.setMode(this.id, modeId, options));
 	}
 
 	/** @throws UnsupportedSessionCategoryError @throws UnsupportedSessionValueError */
-	async setModel(model: string, options: RequestOptions = {}): Promise<unknown> {
+	async setModel(model: string, options: RequestOptions = {}): Promise<SetSessionConfigOptionResponse> {
 		return await this.#updated(this.#sessions.settings.setModel(this.id, model, options));
 	}
 
 	/** @throws UnsupportedSessionCategoryError @throws UnsupportedSessionValueError */
-	async setThoughtLevel(level: string, options: RequestOptions = {}): Promise<unknown> {
+	async setThoughtLevel(level: string, options: RequestOptions = {}): Promise<SetSessionConfigOptionResponse> {
 		return await this.#updated(this.#sessions.settings.setThoughtLevel(this.id, level, options));
 	}
 
 	/** @throws UnsupportedSessionConfigOptionError @throws UnsupportedSessionValueError */
-	async setConfigOption(configId: string, value: string | boolean, options: RequestOptions = {}): Promise<unknown> {
+	async setConfigOption(
+		configId: string,
+		value: string | boolean,
+		options: RequestOptions = {},
+	): Promise<SetSessionConfigOptionResponse> {
 		return await this.#updated(this.#sessions.settings.setConfigOption(this.id, configId, value, options));
 	}
 
