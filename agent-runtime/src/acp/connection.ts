@@ -43,8 +43,8 @@ export interface Posted extends ClientMessage {
 	readonly mayStart: boolean;
 	/** Answer as soon as the message is recorded. */
 	readonly respondAsync: boolean;
-	/** Aborts when the client is gone. */
-	readonly signal: AbortSignal;
+	/** Calls the listener when the client is gone, or has been answered. */
+	readonly onGone: (listener: () => void) => void;
 }
 
 /** How a POST is answered. */
@@ -167,7 +167,7 @@ export class AcpConnection {
 						...(isRequest ? { id: message.id, method: message.method } : {}),
 						...(key ? { key: key.value, sha256: key.sha256 } : {}),
 						head: this.log.head,
-						state: "queued",
+						state: this.#outbox.isIdle ? "sending" : "queued",
 					})
 				: undefined;
 		this.log.append([{ kind: "client", generation: this.#generation, data: line }]);
@@ -179,7 +179,8 @@ export class AcpConnection {
 		const open = new OpenRequest(entry, message.id, message.idKey);
 		this.#open.set(message.idKey, open);
 		if (this.#transport || this.#starting) {
-			this.#outbox.push({ line, onSending: () => this.#journal.sending(entry) });
+			const onSending = entry.state === "queued" ? () => this.#journal.sending(entry) : undefined;
+			this.#outbox.push({ line, onSending });
 		} else {
 			this.#fail([open], this.#absence);
 		}
@@ -211,7 +212,7 @@ export class AcpConnection {
 			// A turn takes as long as it takes; everything else is expected to be quick.
 			timeoutMs: open.entry.method === "session/prompt" ? undefined : requestTimeoutMs,
 			hasReader: () => this.#readers > 0,
-			signal: posted.signal,
+			onGone: posted.onGone,
 		});
 		if (answer.kind === "reply") return { status: 200, line: answer.line };
 		if (answer.kind === "failure") {

@@ -18,8 +18,8 @@ export interface WaitOptions {
 	readonly timeoutMs: number | undefined;
 	/** Whether somebody reads the stream right now. */
 	readonly hasReader: () => boolean;
-	/** Aborts when the client is gone. */
-	readonly signal: AbortSignal;
+	/** Calls the listener when the client is gone, or has been answered. */
+	readonly onGone: (listener: () => void) => void;
 }
 
 /** An accepted request without a terminal, and the POSTs that wait for it. */
@@ -45,12 +45,10 @@ export class OpenRequest {
 			const finish = (answer: Outcome | EarlyAnswer) => {
 				clearTimeout(earlyTimer);
 				clearTimeout(timeoutTimer);
-				options.signal.removeEventListener("abort", onAbort);
 				this.#waiters.delete(finish);
 				this.#overdue.delete(finish);
 				resolve(answer);
 			};
-			const onAbort = () => finish({ kind: "left" });
 			const earlyTimer = setTimeout(() => {
 				if (options.hasReader()) finish({ kind: "early" });
 				else this.#overdue.add(finish);
@@ -59,9 +57,8 @@ export class OpenRequest {
 				options.timeoutMs === undefined
 					? undefined
 					: setTimeout(() => finish({ kind: options.hasReader() ? "early" : "timed-out" }), options.timeoutMs);
-			options.signal.addEventListener("abort", onAbort, { once: true });
+			options.onGone(() => finish({ kind: "left" }));
 			this.#waiters.add(finish);
-			if (options.signal.aborted) onAbort();
 		});
 	}
 

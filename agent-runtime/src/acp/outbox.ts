@@ -40,6 +40,11 @@ export class Outbox {
 		);
 	}
 
+	/** Whether a message would be written at once. */
+	get isIdle(): boolean {
+		return this.#sink !== undefined && this.#queue.length === 0;
+	}
+
 	/** Takes a message for which there is room. */
 	push(message: OutgoingMessage): void {
 		this.#queue.push(message);

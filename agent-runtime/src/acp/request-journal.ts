@@ -47,6 +47,8 @@ export class RequestJournal {
 	#lines = 0;
 	#sequence = 0;
 	#syncTimer: NodeJS.Timeout | undefined;
+	/** Lines that go with the next write. */
+	#pending = "";
 
 	private constructor(path: string | undefined, maxKeys: number, onError: (error: unknown) => void) {
 		this.#path = path;
@@ -77,7 +79,7 @@ export class RequestJournal {
 		return this.#byKey.get(key);
 	}
 
-	/** Records an acceptance. */
+	/** Records an acceptance. Its state is `sending` when it goes to the agent at once. */
 	accept(entry: Omit<JournalEntry, "sequence">): JournalEntry {
 		this.#sequence += 1;
 		const accepted: JournalEntry = { ...entry, sequence: this.#sequence };
@@ -92,17 +94,23 @@ export class RequestJournal {
 		this.#write({ t: "sending", sequence: entry.sequence });
 	}
 
-	/** The request has its terminal, which is already in the event log. */
+	/**
+	 * The request has its terminal, which is already in the event log. The line may wait for the next one: without it a
+	 * start looks for the terminal in the log, and finds it.
+	 */
 	done(entry: JournalEntry, reply: number): void {
 		entry.state = "done";
 		entry.reply = reply;
 		this.#settle(entry);
-		this.#write({ t: "done", sequence: entry.sequence, reply });
+		this.#lines += 1;
+		this.#pending += `${JSON.stringify({ t: "done", sequence: entry.sequence, reply } satisfies JournalLine)}\n`;
+		this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_EVERY_MS).unref();
 		if (this.#lines > 2 * this.#entries.size + COMPACT_SLACK) this.#compact();
 	}
 
 	close(): void {
 		clearTimeout(this.#syncTimer);
+		this.#flush();
 		if (this.#fd === undefined) return;
 		closeSync(this.#fd);
 		this.#fd = undefined;
@@ -188,6 +196,7 @@ export class RequestJournal {
 			if (this.#fd !== undefined) closeSync(this.#fd);
 			this.#fd = openSync(this.#path, "a", 0o600);
 			this.#lines = lines.length;
+			this.#pending = "";
 		} catch (error) {
 			this.#onError(error);
 		}
@@ -195,18 +204,25 @@ export class RequestJournal {
 
 	#write(line: JournalLine): void {
 		this.#lines += 1;
-		if (this.#fd === undefined) return;
+		this.#pending += `${JSON.stringify(line)}\n`;
+		this.#flush();
+		this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_EVERY_MS).unref();
+	}
+
+	#flush(): void {
+		const text = this.#pending;
+		this.#pending = "";
+		if (this.#fd === undefined || text === "") return;
 		try {
-			writeSync(this.#fd, `${JSON.stringify(line)}\n`);
+			writeSync(this.#fd, text);
 		} catch (error) {
 			this.#onError(error);
-			return;
 		}
-		this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_EVERY_MS).unref();
 	}
 
 	#sync(): void {
 		this.#syncTimer = undefined;
+		this.#flush();
 		if (this.#fd === undefined) return;
 		fdatasync(this.#fd, (error) => {
 			// EBADF: closed or replaced by a compaction meanwhile.

@@ -32,15 +32,13 @@ export function createAcpRoutes(registry: AcpRegistry): AcpHandlers {
 			}
 			const key = readKey(request, body);
 			const connection = registry.require(params.server_id, agent);
-			const gone = new AbortController();
-			response.once("close", () => gone.abort());
 			const posted: Posted = {
 				message,
 				line,
 				key,
 				mayStart: agent !== undefined,
 				respondAsync: prefersAsync(request),
-				signal: gone.signal,
+				onGone: (listener) => response.once("close", listener),
 			};
 			try {
 				const answer = await connection.post(posted);

@@ -30,6 +30,7 @@ export class Guard {
 	readonly #token: Buffer | undefined;
 	readonly #hosts: ReadonlySet<string>;
 	readonly #origins: ReadonlySet<string>;
+	#admittedHost: string | undefined;
 
 	constructor(options: GuardOptions) {
 		this.#options = options;
@@ -44,8 +45,14 @@ export class Guard {
 	 */
 	checkHost(request: IncomingMessage): void {
 		if (!this.#options.loopback) return;
-		const name = hostName(request.headers.host ?? "");
-		if (name !== "" && (isLoopbackName(name) || this.#hosts.has(name))) return;
+		const { host } = request.headers;
+		// A client sends the same name with every request.
+		if (host !== undefined && host === this.#admittedHost) return;
+		const name = hostName(host ?? "");
+		if (name !== "" && (isLoopbackName(name) || this.#hosts.has(name))) {
+			this.#admittedHost = host;
+			return;
+		}
 		throw denied(
 			`the host name ${quote(name)} is not one of this server's`,
 			"a server bound to this machine answers to localhost and addresses of 127.0.0.0/8; --allowed-host adds names",

@@ -3,6 +3,9 @@ import { write, writeSync } from "node:fs";
 /** Lines waiting for a slow or stuck reader, in bytes, before new ones are dropped. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
+/** How long a line may wait for others to share its write, in milliseconds. */
+const GATHER_MS = 50;
+
 /**
  * Writes lines to a file descriptor without ever making the server wait for whoever reads the other end: one write is
  * under way at a time, what comes meanwhile goes into the next one, and what exceeds the bound is dropped and counted.
@@ -18,13 +21,14 @@ export class LineSink {
 	#writing = false;
 	#broken = false;
 	#idle: (() => void)[] = [];
+	#gathering: NodeJS.Timeout | undefined;
 
 	constructor(descriptor: number) {
 		this.#descriptor = descriptor;
 	}
 
-	/** Adds a line; `line` has no newline. */
-	write(line: string): void {
+	/** Adds a line; `line` has no newline. An urgent one takes those that wait with it at once. */
+	write(line: string, urgent = true): void {
 		if (this.#broken) return;
 		if (this.#waitingBytes > MAX_WAITING_BYTES) {
 			this.#dropped++;
@@ -32,11 +36,13 @@ export class LineSink {
 		}
 		this.#waiting.push(line);
 		this.#waitingBytes += line.length + 1;
-		if (!this.#busy) this.#start();
+		if (urgent) this.#begin();
+		else this.#gathering ??= setTimeout(() => this.#begin(), GATHER_MS);
 	}
 
 	/** Resolves when everything has been written, or cannot be. */
 	flush(): Promise<void> {
+		this.#begin();
 		if (!this.#busy) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#idle.push(resolve);
@@ -54,9 +60,12 @@ export class LineSink {
 		}
 	}
 
-	#start(): void {
+	#begin(): void {
+		clearTimeout(this.#gathering);
+		this.#gathering = undefined;
+		if (this.#busy || this.#broken || this.#waiting.length === 0) return;
 		this.#busy = true;
-		// Requests that end in the same turn of the loop share one write.
+		// Lines of the same turn of the loop share one write.
 		setImmediate(() => {
 			if (this.#waiting.length > 0) this.#put(this.#take());
 			else this.#finish();

@@ -3,6 +3,9 @@ import { LineSink } from "./line-sink.ts";
 import { LogFiles } from "./log-files.ts";
 import { type LogEntry, type LogFields, type LogLevel, toLogfmt, toTerminalLine } from "./logfmt.ts";
 
+/** Shorter texts occur in ordinary words, which would be masked with them. */
+const MIN_SECRET_LENGTH = 6;
+
 /** Where log lines go. */
 export interface LoggerOptions {
 	/** The terminal's or pipe's descriptor: 2, or 1 where standard output was asked for. */
@@ -30,9 +33,9 @@ export class Logger {
 		this.#files = options.directory === undefined ? undefined : new LogFiles(options.directory);
 	}
 
-	/** From now on a text is masked wherever it occurs in a line. */
+	/** From now on a text is masked wherever it occurs in a line. One so short that it protects nothing is not. */
 	hide(secret: string): void {
-		this.#secrets.push(secret);
+		if (secret.length >= MIN_SECRET_LENGTH) this.#secrets.push(secret);
 	}
 
 	info(message: string, fields: LogFields = {}): void {
@@ -77,7 +80,9 @@ export class Logger {
 		};
 		this.#files?.write(entry.at, toLogfmt(entry));
 		if (this.#files && !announce) return;
-		this.#console.write(this.#options.terminal ? toTerminalLine(entry) : toLogfmt(entry));
+		// What went well may wait a moment for company: under load the writes would cost more than the lines.
+		const urgent = announce || level !== "info";
+		this.#console.write(this.#options.terminal ? toTerminalLine(entry) : toLogfmt(entry), urgent);
 	}
 
 	#clean(text: string): string {

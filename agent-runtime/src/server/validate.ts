@@ -12,7 +12,7 @@ type Schema = z.ZodMiniType;
  */
 export function parseQuery(route: Route, search: string): unknown {
 	if (!route.query) return {};
-	return check(route.query(), Object.fromEntries(new URLSearchParams(search)), (issues) =>
+	return check(schemaOf(route.query), Object.fromEntries(new URLSearchParams(search)), (issues) =>
 		invalidRequest(`query: ${issues}`),
 	);
 }
@@ -30,7 +30,16 @@ export function parseBody(route: Route, body: Buffer): unknown {
 		const reason = body.byteLength === 0 ? "it is empty" : error instanceof Error ? error.message : String(error);
 		throw invalidRequest(`invalid JSON body: ${reason}`);
 	}
-	return check(route.body(), value, unprocessableBody);
+	return check(schemaOf(route.body), value, unprocessableBody);
+}
+
+const schemas = new WeakMap<() => Schema, Schema>();
+
+/** The schema of a thunk, built on its first use: a start pays for none, a request for one at most once. */
+function schemaOf(build: () => Schema): Schema {
+	let schema = schemas.get(build);
+	if (!schema) schemas.set(build, (schema = build()));
+	return schema;
 }
 
 function check(schema: Schema, value: unknown, toError: (issues: string) => SandboxAgentError): unknown {
