@@ -17,6 +17,7 @@ import {
 	sandboxDestroyed,
 } from "@sandbox-agent/core/provider";
 import { execOnHost, spawnOnHost, uploadToHost } from "./local/host-machine.ts";
+import { isListening } from "./local/is-listening.ts";
 import { isProcessAlive } from "./local/process-identity.ts";
 import {
 	createPrivateDirectory,
@@ -90,7 +91,7 @@ async function create(options: LocalProviderOptions, request: CreateRequest): Pr
 	const directory = await createPrivateDirectory(request.token);
 	try {
 		const server = await start(options, request, directory, options.host ?? DEFAULT_HOST, options.port ?? 0);
-		const record = recordOf(options, server, directory, options.host ?? DEFAULT_HOST);
+		const record = recordOf(options, request, server, directory, options.host ?? DEFAULT_HOST);
 		const id = idOf(record.bindHost, record.port);
 		try {
 			await writeRecord(id, record);
@@ -107,9 +108,8 @@ async function create(options: LocalProviderOptions, request: CreateRequest): Pr
 
 async function connect(options: LocalProviderOptions, id: string): Promise<SandboxHandle> {
 	requirePlatform();
-	const record = await readRecord(id);
-	// With a token of the caller's own, the address alone is enough: the server may be started by other means.
-	if (!record && options.token === undefined) throw sandboxDestroyed(NAME, id);
+	// A server without a record was started by other means; the caller may know its token.
+	if (!(await readRecord(id)) && !(await isListening(id))) throw sandboxDestroyed(NAME, id);
 	return new LocalSandbox(id, options);
 }
 
@@ -157,7 +157,7 @@ class LocalSandbox implements SandboxHandle {
 		this.#launched = undefined;
 		if (launched) return launched;
 		const record = await readRecord(this.id);
-		if (!record) return await this.#foreign();
+		if (!record) return this.#foreign(request.givenToken);
 		const token = await readToken(record);
 		if (token === undefined) throw sandboxDestroyed(NAME, this.id);
 		if (isProcessAlive(record)) return { token, started: false };
@@ -171,13 +171,16 @@ class LocalSandbox implements SandboxHandle {
 		if (isProcessAlive(record)) return { token, started: false };
 		requireVariables(record, request.env);
 		const server = await start(this.#options, request, record.directory, record.bindHost, record.port);
-		await writeRecord(this.id, recordOf(this.#options, server, record.directory, record.bindHost));
+		await writeRecord(this.id, recordOf(this.#options, request, server, record.directory, record.bindHost));
 		return { token, started: true, exited: server.exited };
 	}
 
-	async #foreign(): Promise<LaunchedServer> {
-		if (this.#options.token === undefined) throw sandboxDestroyed(NAME, this.id);
-		return { token: this.#options.token, started: false };
+	#foreign(token: string | undefined): LaunchedServer {
+		if (token !== undefined) return { token, started: false };
+		throw new SandboxAgentError("token_invalid", `[${NAME}] the server at ${this.id} was started by other means`, {
+			hint: "pass its `token`",
+			details: { details: { message: "no token is known for this server" } },
+		});
 	}
 }
 
@@ -212,6 +215,7 @@ async function start(
 
 function recordOf(
 	options: LocalProviderOptions,
+	request: LaunchRequest,
 	server: ServerProcess,
 	directory: string,
 	bindHost: string,
@@ -222,7 +226,7 @@ function recordOf(
 		pid: server.pid,
 		startTime: server.startTime,
 		directory,
-		variables: Object.keys(options.env ?? {}),
+		variables: Object.keys(request.env),
 		detached: options.detached ?? false,
 	};
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -353,6 +353,23 @@ describe("local, between programs", () => {
 		const again = () => open({}, { sandboxId: sandbox.id });
 		const [one, two] = await Promise.all([again(), again()]);
 		expect((await ask(one)).pid).toBe((await ask(two)).pid);
+	});
+
+	it("continues with a server that was started by other means when its token is given", async () => {
+		const sandbox = await open({ token: "known" });
+		const [file = ""] = readdirSync(records()).filter((name) => name.endsWith(".json"));
+		const record = readFileSync(join(records(), file), "utf8");
+		rmSync(join(records(), file));
+		const { id } = sandbox;
+		for (const request of [
+			{ provider: standIn({ token: "known" }), sandboxId: id },
+			{ provider: standIn(), sandboxId: id, token: "known" },
+		]) {
+			expect((await (await openSandbox(request)).endpoint()).token).toBe("known");
+		}
+		await expect(open({}, { sandboxId: id })).rejects.toMatchObject({ code: "token_invalid" });
+		await expect(open({ token: "wrong" }, { sandboxId: id })).rejects.toMatchObject({ code: "token_invalid" });
+		writeFileSync(join(records(), file), record);
 	});
 
 	it("shows the server's log on standard error unless told otherwise", async () => {

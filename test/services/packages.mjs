@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 
 /** One part: the programs by which it is recognised and the Debian packages that bring them. */
 export const PARTS = [
-	{ name: "docker", programs: ["dockerd", "containerd", "runc", "docker"], packages: ["docker.io"] },
+	{ name: "docker", programs: ["dockerd", "containerd", "runc"], packages: ["docker.io"] },
 	{ name: "debootstrap", programs: ["debootstrap"], packages: ["debootstrap"] },
 	{ name: "ip", programs: ["ip"], packages: ["iproute2"] },
 	{ name: "chromium", programs: ["chromium"], packages: ["chromium"] },

@@ -37,6 +37,7 @@ class SpecSandbox implements RunningSandbox {
 	readonly #request: OpenSandboxRequest;
 	readonly #spec: ProviderSpec;
 	readonly #runtime: Runtime;
+	readonly #givenToken: string | undefined;
 	readonly #token: string;
 	readonly #port: number;
 	readonly #timeoutMs: number;
@@ -53,7 +54,8 @@ class SpecSandbox implements RunningSandbox {
 		this.provider = request.provider;
 		this.isNew = request.sandboxId === undefined;
 		this.#runtime = createRuntime(request.runtime);
-		this.#token = request.token ?? spec.token ?? randomToken();
+		this.#givenToken = request.token ?? spec.token;
+		this.#token = this.#givenToken ?? randomToken();
 		this.#port = spec.port ?? DEFAULT_PORT;
 		this.#timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
 	}
@@ -137,7 +139,15 @@ class SpecSandbox implements RunningSandbox {
 
 	async #launchRequest(signal: AbortSignal | undefined): Promise<LaunchRequest> {
 		const env = { ...(await this.#spec.env?.()), ...this.#request.env };
-		return { runtime: this.#runtime, token: this.#token, port: this.#port, env, signal, onProgress: this.#report };
+		return {
+			runtime: this.#runtime,
+			token: this.#token,
+			givenToken: this.#givenToken,
+			port: this.#port,
+			env,
+			signal,
+			onProgress: this.#report,
+		};
 	}
 
 	async #create(): Promise<void> {

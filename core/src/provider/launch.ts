@@ -36,6 +36,8 @@ export interface LaunchRequest extends OperationOptions {
 	 * It must reach the sandbox as a file of mode 0600 or in an environment parameter, never in command text.
 	 */
 	readonly token: string;
+	/** The token the caller named, for servers that were started by other means. `undefined`: none was named. */
+	readonly givenToken?: string | undefined;
 	/** Port the server listens on inside the sandbox. */
 	readonly port: number;
 	/** Variables of the server and of the agents it starts. May hold secrets. */
