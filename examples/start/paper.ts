@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import stringWidth from "string-width";
 
 /** Where text goes, and how wide it may be. */
@@ -13,7 +14,7 @@ export interface PaperOptions {
 export type Style = (text: string) => string;
 
 /** How list items begin in what agents write. */
-const LIST_MARK = /^([-*•]|\d+[.)])$/;
+const LIST_MARK = /^([-*•✗]|\d+[.)])$/;
 
 const plain: Style = (text) => text;
 
@@ -57,7 +58,7 @@ export class Paper {
 	}
 
 	/** A line of its own, wrapped where it is longer than the width. */
-	line(text = "", style: Style = plain): void {
+	line(text: string, style: Style = plain): void {
 		this.endLine();
 		this.text(text, style);
 		this.#newline();
@@ -96,7 +97,7 @@ export class Paper {
 		if (this.#word === "") return;
 		const width = stringWidth(this.#word);
 		if (this.#column === 0) {
-			this.#indentation = this.#blanks.length + (LIST_MARK.test(this.#word) ? width + 1 : 0);
+			this.#indentation = this.#blanks.length + (LIST_MARK.test(stripVTControlCharacters(this.#word)) ? width + 1 : 0);
 		} else if (this.#column + this.#blanks.length + width > this.#right) {
 			this.#write("\n");
 			this.#column = 0;

@@ -46,7 +46,7 @@ async function main(args: string[]): Promise<number> {
 			paper.line("interrupted", colours.dim);
 			return 130;
 		}
-		process.stderr.write(`${colours.red("✗")} ${describe(error)}\n`);
+		complain(describe(error));
 		return error instanceof UsageError ? 2 : 1;
 	}
 }
@@ -62,7 +62,7 @@ async function run(options: StartArguments): Promise<void> {
 	const sandbox = await startSandbox(options, progress, signal);
 	try {
 		progress.clear();
-		done(`sandbox ${sandbox.client.sandboxId}`, started);
+		done(`sandbox ${shortId(sandbox.client.sandboxId)}`, started);
 		await converse(options, sandbox);
 		if (options.keep) await stay(sandbox);
 	} finally {
@@ -172,8 +172,24 @@ function usageOf({ usage }: TurnRenderer): string[] {
 	return cost ? [tokens, cost] : [tokens];
 }
 
+/** An id as its vendor's own tools accept it: the beginning is enough where it is very long. */
+function shortId(sandboxId = ""): string {
+	const [provider, id = ""] = sandboxId.split("/");
+	return `${provider}/${id.length > 40 ? id.slice(0, 12) : id}`;
+}
+
+/** A failure, on the error output; wrapped for a person, on one line for a file. */
+function complain(text: string): void {
+	if (!process.stderr.isTTY) {
+		process.stderr.write(`✗ ${text}\n`);
+		return;
+	}
+	const errors = new Paper({ write: (piece) => void process.stderr.write(piece), columns });
+	for (const line of `${colours.red("✗")} ${text}`.split("\n")) errors.line(line);
+}
+
 function describe(error: unknown): string {
-	if (error instanceof UsageError) return `${error.message}\n  npm start -- --help lists what there is`;
+	if (error instanceof UsageError) return `${error.message}\nnpm start -- --help lists what there is`;
 	if (SandboxAgentError.isInstance(error)) return error.message;
 	return error instanceof Error ? error.message : String(error);
 }
