@@ -37,8 +37,10 @@ const schemas = new WeakMap<() => Schema, Schema>();
 
 /** The schema of a thunk, built on its first use: a start pays for none, a request for one at most once. */
 function schemaOf(build: () => Schema): Schema {
-	let schema = schemas.get(build);
-	if (!schema) schemas.set(build, (schema = build()));
+	const known = schemas.get(build);
+	if (known) return known;
+	const schema = build();
+	schemas.set(build, schema);
 	return schema;
 }
 

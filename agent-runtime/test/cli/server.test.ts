@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { livingGroupMembers } from "../../src/agents/transport/process-identity.ts";
 import { call } from "../server/support/http.ts";
+import { until } from "../support/wait.ts";
 import { createTestHome, finish, run, startCommand, startServerCommand, type TestHome } from "./support/run-command.ts";
 
 const INITIALIZE = JSON.stringify({
@@ -177,7 +179,7 @@ describe("the end of a server", () => {
 		});
 		server.child.kill("SIGTERM");
 		expect((await server.finished).code).toBe(143);
-		expect(() => process.kill(-pgid, 0)).toThrow(/ESRCH/);
+		await until(async () => (await livingGroupMembers(pgid)).length === 0);
 	});
 });
 
