@@ -158,13 +158,11 @@ describe("the sdk", () => {
 		expect(found).toEqual([]);
 	});
 
-	it.skipIf(!existsSync(join(ROOT, "sdk/src/index.ts")))(
-		"has no built-in of Node in the graph of its root entry",
-		() => {
-			const { outside } = graphOf("sdk/src/index.ts");
-			expect(outside.filter(({ specifier }) => isBuiltin(specifier))).toEqual([]);
-		},
-	);
+	it("has no built-in of Node in the graph of its root entry", () => {
+		const { files, outside } = graphOf("sdk/src/index.ts");
+		expect(files.length).toBeGreaterThan(20);
+		expect(outside.filter(({ specifier }) => isBuiltin(specifier))).toEqual([]);
+	});
 });
 
 describe("an example", () => {
