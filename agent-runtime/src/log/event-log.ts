@@ -38,6 +38,7 @@ export class EventLog {
 	#isWakeQueued = false;
 	#isDurable = false;
 	#isClosed = false;
+	#closing: Promise<void> | undefined;
 	#retryAt = 0;
 	/** The id up to which everything is known to be on the platter, plus one. */
 	#syncedId: number;
@@ -199,12 +200,9 @@ export class EventLog {
 	 * Syncs, notes that the log is complete, and lets the files go. Wakes the subscribers; readers may drain what is
 	 * there. Idempotent, never rejects.
 	 */
-	async close(): Promise<void> {
-		if (this.#isClosed) return;
-		this.#isClosed = true;
-		this.#tryRestore();
-		await this.#sync.now();
-		this.#endDisk();
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
 	}
 
 	/** The blocking form of {@link close}, for a process that is about to exit. */
@@ -232,6 +230,14 @@ export class EventLog {
 		const name = archiveName({ archivedAt: this.#now(), bytes: this.#store.bytes, epoch: this.#epoch });
 		this.#store.move(root, name);
 		return this.#store.directory;
+	}
+
+	async #close(): Promise<void> {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		this.#tryRestore();
+		await this.#sync.now();
+		this.#endDisk();
 	}
 
 	#appendRuns(runs: readonly LineRun[]): number {

@@ -1,12 +1,9 @@
-import { createServer, type RequestListener, type Server, STATUS_CODES } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { PROBLEM_CONTENT_TYPE, SandboxAgentError, toProblem } from "@sandbox-agent/core/errors";
 
 /** Longer than the idle time of common proxies, so that it is they who close. Milliseconds. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-
-/** Node tells of no connection that has become idle; while a server closes it is asked this often. Milliseconds. */
-const IDLE_SWEEP_MS = 20;
 
 /** A listening socket with its HTTP server. */
 export interface Listener {
@@ -27,6 +24,7 @@ export async function listen(
 	options: { readonly host: string; readonly port: number },
 	app: Promise<RequestListener>,
 ): Promise<Listener> {
+	const connections = new Connections();
 	let ready: RequestListener | undefined;
 	app.then(
 		(listener) => {
@@ -44,6 +42,7 @@ export async function listen(
 			requireHostHeader: false,
 		},
 		(request, response) => {
+			connections.busyUntilAnswered(request.socket, response);
 			if (ready) ready(request, response);
 			else
 				app.then(
@@ -52,6 +51,7 @@ export async function listen(
 				);
 		},
 	);
+	server.on("connection", (socket) => connections.add(socket));
 	server.on("clientError", answerMalformed);
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", (error) => reject(listenFailure(options, error)));
@@ -61,19 +61,47 @@ export async function listen(
 	if (address === null || typeof address === "string") throw new Error("a TCP server has an address with a port");
 	let closing: Promise<void> | undefined;
 	const close = () => {
-		closing ??= closeServer(server);
+		closing ??= closeServer(server, connections);
 		return closing;
 	};
 	return { server, address, close, cut: () => server.closeAllConnections() };
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, connections: Connections): Promise<void> {
 	const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-	// Connections that wait for a further request are closed at once, the others when their answer has ended.
-	server.closeIdleConnections();
-	const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+	connections.close();
 	await closed;
-	clearInterval(sweep);
+}
+
+/**
+ * The connections of a server and whether each has a request. Node's own list counts one that was opened ahead and never
+ * used as busy, and tells of none that becomes idle; a stop would wait for both.
+ */
+class Connections {
+	/** Requests under way on each connection. */
+	readonly #requests = new Map<Socket, number>();
+	#isClosing = false;
+
+	add(socket: Socket): void {
+		this.#requests.set(socket, 0);
+		socket.once("close", () => this.#requests.delete(socket));
+	}
+
+	busyUntilAnswered(socket: Socket, response: ServerResponse): void {
+		this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1);
+		response.once("close", () => {
+			const left = (this.#requests.get(socket) ?? 1) - 1;
+			if (socket.destroyed) return;
+			this.#requests.set(socket, left);
+			if (this.#isClosing && left === 0) socket.destroySoon();
+		});
+	}
+
+	/** Ends the idle ones now and the others when their requests have been answered. */
+	close(): void {
+		this.#isClosing = true;
+		for (const [socket, requests] of this.#requests) if (requests === 0) socket.destroy();
+	}
 }
 
 function listenFailure(options: { host: string; port: number }, error: NodeJS.ErrnoException): SandboxAgentError {
