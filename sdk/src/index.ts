@@ -56,7 +56,7 @@ export type {
 } from "./options.ts";
 export { InMemorySessionPersistDriver, type InMemorySessionPersistDriverOptions } from "./persist/memory.ts";
 export type { AgentQuery, AgentQueryOptions } from "./resources/agents.ts";
-export { SandboxAgent, type SessionChange } from "./sandbox-agent.ts";
+export { SandboxAgent } from "./sandbox-agent.ts";
 export type {
 	PermissionReply,
 	PermissionRequestListener,
@@ -69,6 +69,7 @@ export type { AgentNotification } from "./sessions/session-router.ts";
 export type {
 	ListSessionsRequest,
 	PromptInput,
+	SessionChange,
 	SessionCreateRequest,
 	SessionEventListener,
 	SessionResumeOrCreateRequest,

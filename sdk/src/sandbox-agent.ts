@@ -13,8 +13,8 @@ import {
 	ROUTES,
 } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import { openSandbox, type RunningSandbox } from "@sandbox-agent/core/lifecycle";
-import { getDefaultRuntime, type SandboxProvider } from "@sandbox-agent/core/provider";
+import type { RunningSandbox } from "@sandbox-agent/core/lifecycle";
+import type { SandboxProvider } from "@sandbox-agent/core/provider";
 import type {
 	ListEventsRequest,
 	ListPage,
@@ -25,13 +25,12 @@ import type {
 import { platform } from "#platform";
 import { HttpClient } from "./http/client.ts";
 import type { RequestOptions } from "./http/request.ts";
-import { type LinkTarget, ServerLink, toDestroyed } from "./http/server-link.ts";
+import { type LinkTarget, ServerLink } from "./http/server-link.ts";
 import { buildInspectorUrl } from "./inspector-url.ts";
 import { defineLegacyCalls, legacyCall } from "./legacy.ts";
 import { addressTarget, sandboxTarget } from "./link-target.ts";
 import {
 	healthTimeout,
-	parseSandboxId,
 	replayLimits,
 	resolveBaseUrl,
 	type SandboxAgentConnectOptions,
@@ -49,26 +48,15 @@ import type { Session } from "./sessions/session.ts";
 import type { AgentNotification } from "./sessions/session-router.ts";
 import type {
 	ListSessionsRequest,
+	SessionChange,
 	SessionCreateRequest,
 	SessionEventListener,
 	SessionResumeOrCreateRequest,
 	SessionSendOptions,
 } from "./sessions/session-types.ts";
 import { Sessions } from "./sessions/sessions.ts";
+import { type Attachment, startSandbox } from "./start-sandbox.ts";
 import type { ClientStatus, StatusListener } from "./status.ts";
-
-/** How a change of a session came out. */
-export interface SessionChange<Response = unknown> {
-	session: Session;
-	/** What the agent answered. */
-	response: Response;
-}
-
-/** What a client that owns its sandbox is made of. */
-interface Attachment {
-	readonly sandbox: RunningSandbox;
-	readonly baseUrl: string;
-}
 
 /**
  * A client of one server: its agents and sessions, and the sandbox it runs in when this client started it.
@@ -137,21 +125,8 @@ export class SandboxAgent implements AsyncDisposable {
 	 * @throws sandbox_destroyed (as `SandboxDestroyedError`) when `sandboxId` names one that is gone
 	 */
 	static async start(options: SandboxAgentStartOptions = {}): Promise<SandboxAgent> {
-		const provider = options.sandbox ?? (await defaultProvider(options));
-		const rawId = options.sandboxId === undefined ? undefined : parseSandboxId(options.sandboxId, provider);
-		const { fetch, headers, signal, skipHealthCheck, token, env, labels, onProgress } = options;
-		const sandbox = await openSandbox({
-			provider,
-			sandboxId: rawId,
-			runtime: options.runtime ?? getDefaultRuntime() ?? platform.runtime,
-			timeoutMs: options.timeoutMs ?? spawnOptions(options)?.timeoutMs,
-			...{ fetch, headers, signal, skipHealthCheck, token, env, labels, onProgress },
-		}).catch((error: unknown) => {
-			throw rawId === undefined ? error : toDestroyed(error, { provider: provider.name, id: rawId });
-		});
-		const { url } = await sandbox.endpoint();
-		const { sandbox: _, sandboxId: __, spawn: ___, runtime: ____, timeoutMs: _____, ...shared } = options;
-		return new SandboxAgent(shared, { sandbox, baseUrl: url });
+		const { attachment, clientOptions } = await startSandbox(options);
+		return new SandboxAgent(clientOptions, attachment);
 	}
 
 	/** `<provider>/<id>` of the sandbox; `undefined` when this client has none. */
@@ -404,16 +379,3 @@ export class SandboxAgent implements AsyncDisposable {
 }
 
 defineLegacyCalls(SandboxAgent.prototype);
-
-function spawnOptions(options: SandboxAgentStartOptions) {
-	return typeof options.spawn === "object" ? options.spawn : undefined;
-}
-
-async function defaultProvider(options: SandboxAgentStartOptions): Promise<SandboxProvider> {
-	if (options.spawn === false || spawnOptions(options)?.enabled === false) {
-		throw new SandboxAgentError("invalid_request", "start() with `spawn` switched off has nothing to start", {
-			hint: "pass `sandbox`, or use SandboxAgent.connect()",
-		});
-	}
-	return await platform.defaultProvider(spawnOptions(options));
-}

@@ -86,6 +86,46 @@ describe("a client of a server of the previous generation", () => {
 	});
 });
 
+describe("an agent that does not obey", () => {
+	it("does not keep the prompt of a destroyed session waiting [sdk-requests-settle]", async () => {
+		await using server = await OldServer.start();
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("silence");
+		turn.catch(() => undefined);
+		await waitUntil("the prompt arrives", () =>
+			server.requests.some(({ body }) => JSON.stringify(body)?.includes("silence")),
+		);
+		await client.destroySession("s");
+		await expect(turn).rejects.toMatchObject({ code: "session_destroyed" });
+	});
+
+	it("and answers late leaves nothing of a session that is not wanted any more [sdk-abort-and-timeout]", async () => {
+		let answer: (() => void) | undefined;
+		await using server = await OldServer.start((message, agent) => {
+			if (message.method === "initialize") {
+				const agentCapabilities = { sessionCapabilities: { close: {} } };
+				agent.say({ jsonrpc: "2.0", id: message.id, result: { protocolVersion: 1, agentCapabilities } });
+			} else if (message.method === "session/new") {
+				answer = () => agent.say({ jsonrpc: "2.0", id: message.id, result: { sessionId: "late" } });
+			} else conformingAgent(message, agent);
+		});
+		await using client = await SandboxAgent.connect({ baseUrl: server.url });
+		const abort = new AbortController();
+		const creation = client.createSession({ agent: "mock", id: "s" }, { signal: abort.signal });
+		creation.catch(() => undefined);
+		await waitUntil("the agent is asked", () => answer !== undefined);
+		abort.abort(new Error("never mind"));
+		await expect(creation).rejects.toThrow("never mind");
+		answer?.();
+		await waitUntil("the session is closed", () =>
+			server.requests.some(({ body }) => body?.method === "session/close"),
+		);
+		expect(await client.getSession("s")).toBeNull();
+		expect(await transcript(client, "s")).toEqual([]);
+	});
+});
+
 describe("an agent that does not exist", () => {
 	it("costs one request and is one error [sdk-no-hidden-fallback]", async () => {
 		await using server = await OldServer.start();

@@ -126,8 +126,8 @@ describe("a client behind a network that breaks", () => {
 		await session.prompt("flood 8000 100");
 		expect(cuts).toBe(5);
 		expect(texts).toHaveLength(8000);
-		expect(new Set(texts).size).toBe(8000);
-		expect([...texts].sort()).toEqual([...texts].sort());
+		const numbers = texts.map((text) => Number.parseInt(text.replace(/^\D+/, ""), 10));
+		expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
 	});
 
 	it("sends a prompt once although its answer is lost [sdk-keyed-retry]", async () => {

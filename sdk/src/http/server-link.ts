@@ -127,11 +127,11 @@ export class ServerLink {
 	 */
 	async send(path: string, request: LinkRequest): Promise<Response> {
 		this.#assertUsable();
-		const endpoint = await this.#options.target.endpoint({ signal: request.signal });
-		const send = this.#options.fetch ?? endpoint.fetch ?? globalThis.fetch;
 		const ended = this.#ended.signal;
 		const signal = request.signal ? AbortSignal.any([request.signal, ended]) : ended;
 		try {
+			const endpoint = await this.#options.target.endpoint({ signal });
+			const send = this.#options.fetch ?? endpoint.fetch ?? globalThis.fetch;
 			const response = await send(`${endpoint.url}${path}`, {
 				method: request.method,
 				headers: this.#headers(endpoint, request.headers),
@@ -143,6 +143,9 @@ export class ServerLink {
 			return response;
 		} catch (error) {
 			signal.throwIfAborted();
+			// What is known about the sandbox, and cannot change by trying again, is not a lost connection.
+			if (SandboxAgentError.isInstance(error) && !error.retryable)
+				throw toDestroyed(error, this.#options.target.sandbox);
 			throw new SandboxAgentError("connection_lost", `${request.method} ${path} got no answer: ${describe(error)}`, {
 				cause: error,
 			});
@@ -223,8 +226,12 @@ export class ServerLink {
 		const { target } = this.#options;
 		const signal = this.#ended.signal;
 		if (attempt === 1 && (await this.#probe()) === undefined) return;
-		await target.endpoint({ fresh: true, signal });
-		let failure = await this.#probe();
+		// A sandbox that sleeps has no address until its server is started; that failure is the probe's.
+		const resolved = await target.endpoint({ fresh: true, signal }).then(
+			() => true,
+			() => false,
+		);
+		let failure = resolved || !target.ensureServer ? await this.#probe() : new Error("the sandbox has no address");
 		if (failure === undefined) return;
 		if (!target.ensureServer) throw failure;
 		await this.#ensureServer(signal);

@@ -33,6 +33,7 @@ export class SessionRecorder {
 	#jobs: RecorderJob[] = [];
 	#running: Promise<void> | undefined;
 	#held = false;
+	#dropping = false;
 	#nextIndex: number | undefined;
 	#drained: (() => void)[] = [];
 
@@ -50,6 +51,10 @@ export class SessionRecorder {
 
 	/** Queues a message. A returned promise asks the caller to wait before it brings more. */
 	push(job: RecorderJob): Promise<void> | undefined {
+		if (this.#dropping) {
+			job.after?.();
+			return undefined;
+		}
 		this.#jobs.push(job);
 		if (this.#held) return undefined;
 		this.#run();
@@ -60,6 +65,7 @@ export class SessionRecorder {
 	/** Keeps messages back until the session's record exists. */
 	hold(): void {
 		this.#held = true;
+		this.#dropping = false;
 	}
 
 	/** Lets held messages go. */
@@ -68,8 +74,9 @@ export class SessionRecorder {
 		this.#run();
 	}
 
-	/** Drops held messages: the session never came to be. Those who wait for one are still woken. */
+	/** Drops messages, held and later ones: the session never came to be. Those who wait for one are still woken. */
 	discard(): void {
+		this.#dropping = true;
 		const jobs = this.#jobs;
 		this.#jobs = [];
 		this.#held = false;

@@ -3,6 +3,7 @@ import type { SessionConfigOption, SessionInit, SessionRecord } from "@sandbox-a
 import { abortable } from "@sandbox-agent/core/util";
 import type { AgentConnections, OpenConnection } from "../acp/agent-connections.ts";
 import { isObject } from "../acp/envelope.ts";
+import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import { newestEvents } from "./history.ts";
 import { buildReplay, isTelling } from "./replay.ts";
@@ -54,9 +55,12 @@ export class SessionBinder {
 	/** Has an agent make a session. */
 	async open(state: SessionState, agent: string, init: SessionInit, signal?: AbortSignal): Promise<OpenedSession> {
 		const { connection, capabilities } = await this.#connections.get(agent, signal);
-		const reply = await this.#router.opening(connection, () =>
-			newSession({ connection, capabilities }, state, init, signal),
-		);
+		signal?.throwIfAborted();
+		const opening = this.#router.opening(connection, () => newSession(connection, state, init));
+		const reply = await abortable(opening, signal).catch((error: unknown) => {
+			if (signal?.aborted) this.#closeLate(opening, { connection, capabilities });
+			throw error;
+		});
 		if (!isObject(reply) || typeof reply.sessionId !== "string") {
 			const message = `agent '${agent}' answered session/new without a session id`;
 			throw new SandboxAgentError("stream_error", message, { details: { details: { message } } });
@@ -73,6 +77,19 @@ export class SessionBinder {
 			return await this.#restore(state, state.record ?? stored.record);
 		});
 		return await abortable(bound, signal);
+	}
+
+	/** Ends a session that its agent made although nobody wants it any more. */
+	#closeLate(opening: Promise<unknown>, { connection, capabilities }: OpenConnection): void {
+		const closing = opening.then(async (reply) => {
+			if (!isObject(reply) || typeof reply.sessionId !== "string") return;
+			this.#router.unbind(connection, reply.sessionId);
+			const { sessionCapabilities } = capabilities;
+			if (!isObject(sessionCapabilities) || !sessionCapabilities.close) return;
+			await connection.request("session/close", { sessionId: reply.sessionId });
+		});
+		// What fails here has no caller, and the session ends with its connection at the latest.
+		closing.catch(() => undefined);
 	}
 
 	/** A new agent session that is told what was said before, with the choices made before. */
@@ -156,14 +173,9 @@ export class SessionBinder {
 	}
 }
 
-async function newSession(
-	{ connection }: OpenConnection,
-	state: SessionState,
-	init: SessionInit,
-	signal: AbortSignal | undefined,
-): Promise<unknown> {
+async function newSession(connection: LiveAcpConnection, state: SessionState, init: SessionInit): Promise<unknown> {
 	try {
-		return await connection.request("session/new", init, { owner: state, signal });
+		return await connection.request("session/new", init, { owner: state });
 	} catch (error) {
 		if (!SandboxAgentError.isInstance(error, "agent_process_exited")) throw error;
 		const { exitCode } = error.details.details ?? {};

@@ -1,6 +1,7 @@
 import type { ContentBlock } from "@agentclientprotocol/sdk";
 import type { ListPageRequest, SessionEvent, SessionInit, SessionPersistDriver } from "@sandbox-agent/core/session";
 import type { RequestOptions } from "../http/request.ts";
+import type { Session } from "./session.ts";
 
 /** What a new session is made with. */
 export interface SessionCreateRequest {
@@ -54,4 +55,11 @@ export interface SessionsOptions {
 	readonly sandboxId: () => string | undefined;
 	/** Working directory of sessions that name none. */
 	readonly defaultCwd: () => string;
+}
+
+/** How a change of a session came out. */
+export interface SessionChange<Response = unknown> {
+	session: Session;
+	/** What the agent answered. */
+	response: Response;
 }

@@ -7,23 +7,23 @@ import {
 	type SessionEvent,
 	type SessionRecord,
 } from "@sandbox-agent/core/session";
-import { abortable, unref } from "@sandbox-agent/core/util";
+import { unref } from "@sandbox-agent/core/util";
 import { v4 } from "uuid";
 import { AgentConnections } from "../acp/agent-connections.ts";
-import { isRecordedFailure, isResendable } from "../acp/delivery.ts";
-import { isObject, type Params } from "../acp/envelope.ts";
+import type { Params } from "../acp/envelope.ts";
 import type { HttpClient } from "../http/client.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter, Listeners } from "../listeners.ts";
+import { leaveAgent } from "./leave-agent.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
 import { Permissions } from "./permissions.ts";
 import { Session } from "./session.ts";
 import { SessionBinder } from "./session-binder.ts";
 import { choicesFromReply } from "./session-options.ts";
 import { type AgentNotification, SessionRouter } from "./session-router.ts";
+import { SessionSender, sessionDestroyed } from "./session-sender.ts";
 import { SessionSettings } from "./session-settings.ts";
-import { type SessionBinding, type SessionState, Turn } from "./session-state.ts";
 import { SessionStore } from "./session-store.ts";
 import type {
 	ListSessionsRequest,
@@ -34,12 +34,6 @@ import type {
 	SessionSendOptions,
 	SessionsOptions,
 } from "./session-types.ts";
-
-/** How often a message is sent when its connection turns out to be dead before the agent got it. */
-const SEND_TRIES = 3;
-
-/** How long a turn has to end when its session is destroyed, in milliseconds. */
-const TURN_END_MS = 2_000;
 
 /** Limit of writing what is left when the client is disposed, in milliseconds. */
 const FLUSH_MS = 10_000;
@@ -52,6 +46,7 @@ export class Sessions {
 	readonly #connections: AgentConnections;
 	readonly #router: SessionRouter;
 	readonly #binder: SessionBinder;
+	readonly #sender: SessionSender;
 	readonly #link: ServerLink;
 	readonly #options: SessionsOptions;
 	readonly #report: ErrorReporter;
@@ -81,10 +76,20 @@ export class Sessions {
 			sessions,
 			report,
 		});
+		this.#sender = new SessionSender({
+			connections: this.#connections,
+			store: this.#store,
+			binder: this.#binder,
+			permissions: this.#permissions,
+			report,
+		});
 		this.settings = new SessionSettings({
 			store: this.#store,
 			http,
-			send: (id, method, params, limits) => this.request(id, method, params, limits),
+			send: async (id, method, params, limits) => {
+				this.#assertUsable();
+				return await this.#sender.request(id, method, params, limits);
+			},
 		});
 	}
 
@@ -177,7 +182,10 @@ export class Sessions {
 		await state.exclusive(async () => {
 			const { binding } = state;
 			this.#permissions.cancelSession(id);
-			if (binding && state.isBound) await this.#leave(state, binding);
+			if (binding && state.isBound) {
+				await leaveAgent(state, binding, this.#report);
+				this.#router.unbind(binding.connection, binding.agentSessionId);
+			}
 			state.binding = undefined;
 			state.replay = undefined;
 			for (const turn of state.turns) turn.abort(sessionDestroyed(id));
@@ -205,68 +213,19 @@ export class Sessions {
 	/** Ends the turn of a session, if there is one: its prompt resolves with `stopReason: "cancelled"`. */
 	async cancel(id: string): Promise<void> {
 		this.#assertUsable();
-		const { state } = await this.#store.require(id);
-		this.#permissions.cancelSession(id);
-		if (!state.binding || !state.isBound) return;
-		const { connection, agentSessionId } = state.binding;
-		await connection.notify("session/cancel", { sessionId: agentSessionId }, { owner: state, order: agentSessionId });
+		await this.#sender.cancel(id);
 	}
 
 	/** Sends a prompt and resolves when the turn has ended and everything said in it was stored and delivered. */
-	async prompt(id: string, input: PromptInput, options: RequestOptions = {}): Promise<PromptResponse> {
-		const prompt = typeof input === "string" ? [{ type: "text", text: input }] : [...input];
-		// What agents answer is theirs; the type says what the protocol promises.
-		return (await this.request(id, "session/prompt", { prompt }, options)) as PromptResponse;
+	async prompt(id: string, input: PromptInput, options?: RequestOptions): Promise<PromptResponse> {
+		this.#assertUsable();
+		return await this.#sender.prompt(id, input, options);
 	}
 
 	/** Sends any method of the protocol in the name of a session. */
-	async rawSend(id: string, method: string, params: Params, options: SessionSendOptions = {}): Promise<unknown> {
-		if (method === "session/cancel") {
-			const message = "Manual session/cancel calls are not allowed. Use destroySession(sessionId) instead.";
-			throw new SandboxAgentError("invalid_request", message, {
-				message: `${message} To end only the turn, use session.cancel().`,
-			});
-		}
-		if (!options.notification) return await this.request(id, method, params, options);
-		if (method === "session/prompt") return await this.#promptInBackground(id, params, options);
+	async rawSend(id: string, method: string, params: Params, options?: SessionSendOptions): Promise<unknown> {
 		this.#assertUsable();
-		const stored = await this.#requireAlive(id);
-		await withLimits(method, options, async (signal) => {
-			const { connection, agentSessionId } = await this.#binder.bind(stored, signal);
-			const sent = connection.notify(
-				method,
-				{ ...params, sessionId: agentSessionId },
-				{ owner: stored.state, order: agentSessionId },
-			);
-			await abortable(sent, signal);
-		});
-		return undefined;
-	}
-
-	/** Sends a request in the name of a session, restoring it first where needed. */
-	async request(
-		id: string,
-		method: string,
-		params: Params,
-		options: RequestOptions & { onAccepted?: () => void } = {},
-	): Promise<unknown> {
-		this.#assertUsable();
-		const turn = new Turn();
-		return await withLimits(method, options, async (limit) => {
-			const signal = limit ? AbortSignal.any([limit, turn.signal]) : turn.signal;
-			const { state } = await this.#requireAlive(id);
-			state.turns.add(turn);
-			try {
-				return await this.#send(id, method, params, { signal, onAccepted: options.onAccepted });
-			} catch (error) {
-				// The caller has stopped waiting: the agent is told to stop working.
-				if (limit?.aborted && method === "session/prompt") this.#cancelInBackground(id);
-				throw error;
-			} finally {
-				state.turns.delete(turn);
-				turn.finish();
-			}
-		});
+		return await this.#sender.rawSend(id, method, params, options);
 	}
 
 	onEvent(id: string, listener: SessionEventListener): () => void {
@@ -346,88 +305,6 @@ export class Sessions {
 		if (thoughtLevel !== undefined) await this.settings.setThoughtLevel(id, thoughtLevel, options);
 	}
 
-	async #send(
-		id: string,
-		method: string,
-		params: Params,
-		options: { signal: AbortSignal; onAccepted?: (() => void) | undefined },
-	): Promise<unknown> {
-		let requestId = this.#connections.nextRequestId();
-		let recorded = false;
-		for (let attempt = 1; ; attempt++) {
-			const stored = await this.#requireAlive(id);
-			const { state } = stored;
-			const binding = await this.#binder.bind(stored, options.signal);
-			const { connection, agentSessionId } = binding;
-			const { replay } = state;
-			const isPrompt = method === "session/prompt";
-			try {
-				const result = await connection.request(
-					method,
-					{ ...(isPrompt ? withReplay(params, replay) : params), sessionId: agentSessionId },
-					{
-						id: requestId,
-						owner: state,
-						order: agentSessionId,
-						signal: options.signal,
-						onAccepted: options.onAccepted,
-						recorded,
-						willRetry: attempt < SEND_TRIES,
-					},
-				);
-				// The agent knows the history now.
-				if (isPrompt && state.replay === replay) state.replay = undefined;
-				return result;
-			} catch (error) {
-				if (attempt >= SEND_TRIES || !isResendable(error) || options.signal.aborted) throw error;
-				connection.end(error);
-				recorded = !isRecordedFailure(error);
-				if (!recorded) requestId = this.#connections.nextRequestId();
-			}
-		}
-	}
-
-	/** Resolves when the prompt was accepted; how the turn ends is told by its reply among the events. */
-	async #promptInBackground(id: string, params: Params, options: SessionSendOptions): Promise<undefined> {
-		await new Promise<void>((resolve, reject) => {
-			const { notification: _, ...limits } = options;
-			this.request(id, "session/prompt", params, { ...limits, onAccepted: resolve }).then(() => resolve(), reject);
-		});
-		return undefined;
-	}
-
-	async #leave(state: SessionState, binding: SessionBinding): Promise<void> {
-		const { connection, agentSessionId, capabilities } = binding;
-		const send = { owner: state, order: agentSessionId };
-		try {
-			if (state.turns.size > 0) {
-				await connection.notify("session/cancel", { sessionId: agentSessionId }, send);
-				await turnsEnd(state, TURN_END_MS);
-			}
-			const { sessionCapabilities } = capabilities;
-			if (isObject(sessionCapabilities) && sessionCapabilities.close) {
-				const signal = AbortSignal.timeout(TURN_END_MS);
-				await connection.request("session/close", { sessionId: agentSessionId }, { ...send, signal });
-			}
-		} catch (error) {
-			if (!connection.isEnded) this.#report(error, `closing session '${state.id}' at its agent`);
-		} finally {
-			this.#router.unbind(connection, agentSessionId);
-		}
-	}
-
-	#cancelInBackground(id: string): void {
-		this.cancel(id).catch((error: unknown) => {
-			if (!this.#disposed) this.#report(error, `cancelling the turn of session '${id}'`);
-		});
-	}
-
-	async #requireAlive(id: string) {
-		const stored = await this.#store.require(id);
-		if (stored.record.destroyedAt !== undefined) throw sessionDestroyed(id);
-		return stored;
-	}
-
 	#handle(record: SessionRecord): Session {
 		const known = this.#handles.get(record.id);
 		if (known) return known.apply(record);
@@ -453,26 +330,6 @@ export class Sessions {
 		await Promise.race([Promise.all([...this.#store.states].map((state) => state.recorder.idle())), expiry]);
 		clearTimeout(timer);
 	}
-}
-
-function withReplay(params: Params, replay: string | undefined): Params {
-	if (replay === undefined || !Array.isArray(params.prompt)) return params;
-	return { ...params, prompt: [{ type: "text", text: replay }, ...params.prompt] };
-}
-
-/** Resolves when no turn is left, or the time is up. */
-async function turnsEnd(state: SessionState, timeoutMs: number): Promise<void> {
-	const ended = [...state.turns].map((turn) => turn.ended);
-	let timer: ReturnType<typeof setTimeout> | undefined;
-	const expiry = new Promise<void>((resolve) => {
-		timer = setTimeout(resolve, timeoutMs);
-	});
-	await Promise.race([Promise.all(ended), expiry]);
-	clearTimeout(timer);
-}
-
-function sessionDestroyed(id: string): SandboxAgentError {
-	return new SandboxAgentError("session_destroyed", `session '${id}' was destroyed`, { details: { sessionId: id } });
 }
 
 function alreadyExists(id: string): SandboxAgentError {
