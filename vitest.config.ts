@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const packages = ["core", "providers", "agent-runtime", "sdk", "test"];
+const packages = ["core", "providers", "agent-runtime", "sdk", "bench", "test"];
 const resolve = { conditions: ["source"] };
 const ssr = { resolve: { conditions: ["source"] } };
 

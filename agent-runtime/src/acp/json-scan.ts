@@ -14,6 +14,9 @@ const LOWER_D = 0x64;
 const LOWER_I = 0x69;
 const LOWER_U = 0x75;
 
+/** Longer lines are left to the full parser, which is faster on long strings. */
+const MAX_LENGTH = 2048;
+
 /** Deeper values are left to the full parser. */
 const MAX_DEPTH = 30;
 
@@ -27,7 +30,7 @@ const MAX_DEPTH = 30;
  */
 export function isPlainNotification(line: Uint8Array): boolean {
 	const end = line.length;
-	if (end < 2 || line[0] !== OPEN_BRACE) return false;
+	if (end < 2 || end > MAX_LENGTH || line[0] !== OPEN_BRACE) return false;
 	let at = 1;
 	let depth = 1;
 	/** One bit per level: 1 for an object, 0 for an array. */

@@ -284,6 +284,13 @@ describe("closing a connection", () => {
 		expect(server.faults).toEqual([]);
 	});
 
+	it("while the server stops goes wrong in neither of the two", async () => {
+		const server = await start();
+		await server.post("c", call(1, "count"), { agent: "mock" });
+		await Promise.all([server.registry.close(), server.delete("c")]);
+		expect(server.faults).toEqual([]);
+	});
+
 	it("leaves no process of the scripted agent behind", async () => {
 		const server = await start();
 		await server.post("c", call(1, "child"), { agent: "mock" });
