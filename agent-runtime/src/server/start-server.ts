@@ -21,8 +21,11 @@ import { readToken, TokenFile, type TokenSource } from "./token.ts";
 /** How long requests that are under way get after everything has been told to stop, in milliseconds. */
 const CONNECTION_GRACE_MS = 500;
 
-/** When what the first requests need is loaded if none has come yet: behind the first health checks. Milliseconds. */
-const PRELOAD_AFTER_MS = 500;
+/** When work that can wait is done: behind the first health checks. Milliseconds. */
+const LATER_MS = 500;
+
+/** Folder of the default state directories, one per host and port. */
+const SERVERS_FOLDER = "servers";
 
 export interface ServerOptions {
 	/** Name or address to listen on. */
@@ -81,7 +84,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 	try {
 		const { port } = listener.address;
 		const wished =
-			options.stateDirectory ?? join(environment.stateRoot, "servers", `${host.replaceAll(":", "-")}-${port}`);
+			options.stateDirectory ?? join(environment.stateRoot, SERVERS_FOLDER, `${host.replaceAll(":", "-")}-${port}`);
 		state = await StateDirectory.open({
 			path: resolve(wished),
 			temporaryDirectory: environment.temporaryDirectory,
@@ -136,8 +139,12 @@ function assemble(
 			logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
-	const preload = setTimeout(() => acp.load(), PRELOAD_AFTER_MS);
-	preload.unref();
+	const later = setTimeout(() => {
+		// Neither rejects: both report what goes wrong.
+		void acp.load();
+		void sweep(join(environment.stateRoot, SERVERS_FOLDER), logger);
+	}, LATER_MS);
+	later.unref();
 
 	const app = createApp({
 		handlers: {
@@ -160,7 +167,7 @@ function assemble(
 
 	const stop = async () => {
 		const connections = listener.close();
-		clearTimeout(preload);
+		clearTimeout(later);
 		await Promise.all([acp.close(), agents.close()]);
 		const cut = setTimeout(listener.cut, CONNECTION_GRACE_MS);
 		await connections;
@@ -190,6 +197,18 @@ function assemble(
 		},
 	};
 	return { app, server };
+}
+
+/** Cleans up behind servers of this user that were killed and whose port no server uses again. */
+async function sweep(root: string, logger: Logger): Promise<void> {
+	try {
+		const { sweepDeadServers } = await import("../state/dead-servers.ts");
+		const { endedGroups, removed } = await sweepDeadServers(root, Date.now());
+		if (endedGroups.length + removed.length === 0) return;
+		logger.warn("cleaned up behind killed servers", { groups: endedGroups.join(","), removed: removed.join(",") });
+	} catch (error) {
+		logger.warn("could not clean up behind killed servers", { error: String(error) });
+	}
 }
 
 /** Only a token that nobody else knows needs a file: a given one is where the giver keeps it. */

@@ -1,13 +1,11 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { processStartTime } from "../agents/transport/process-identity.ts";
+import { hasCode, isRunning, isSameHolder, type LockHolder, readHolder } from "./lock-holder.ts";
 
-/** Who holds a lock. The start time tells the holder from a later process that got its number. */
-interface Holder {
-	readonly pid: number;
-	readonly startTime: string | undefined;
-}
+/** Name of the lock's file in the directory it is for. */
+export const LOCK_FILE = "lock";
 
 /**
  * Makes one server the only user of a directory, by a file that names its process. A lock whose holder is gone is taken
@@ -22,8 +20,8 @@ export class DirectoryLock {
 
 	/** @throws state_in_use naming the holder, when that process still runs. */
 	static async acquire(directory: string): Promise<DirectoryLock> {
-		const path = join(directory, "lock");
-		const mine: Holder = { pid: process.pid, startTime: await processStartTime(process.pid) };
+		const path = join(directory, LOCK_FILE);
+		const mine: LockHolder = { pid: process.pid, startTime: await processStartTime(process.pid) };
 		const draft = `${path}.${process.pid}`;
 		writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
 		try {
@@ -58,7 +56,7 @@ function link(draft: string, path: string): boolean {
 }
 
 /** Moves a stale lock out of the way. If a rival's fresh lock was moved by mistake it gets its name back. */
-function removeStale(path: string, stale: Holder | undefined): void {
+function removeStale(path: string, stale: LockHolder | undefined): void {
 	const aside = `${path}.stale.${process.pid}`;
 	try {
 		renameSync(path, aside);
@@ -67,35 +65,11 @@ function removeStale(path: string, stale: Holder | undefined): void {
 		throw error;
 	}
 	const moved = readHolder(aside);
-	if (moved && (moved.pid !== stale?.pid || moved.startTime !== stale.startTime)) link(aside, path);
+	if (moved && !isSameHolder(moved, stale)) link(aside, path);
 	rmSync(aside, { force: true });
 }
 
-async function isRunning(holder: Holder): Promise<boolean> {
-	// Our own number proves nothing: a restarted container gives every server the same one.
-	const startTime = await processStartTime(holder.pid);
-	return startTime !== undefined && (holder.startTime === undefined || startTime === holder.startTime);
-}
-
-/** `undefined` when the file is gone or is not a lock of ours. */
-function readHolder(path: string): Holder | undefined {
-	try {
-		const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-		if (typeof value !== "object" || value === null || !("pid" in value) || typeof value.pid !== "number")
-			return undefined;
-		const startTime = "startTime" in value && typeof value.startTime === "string" ? value.startTime : undefined;
-		return { pid: value.pid, startTime };
-	} catch (error) {
-		if (error instanceof SyntaxError || hasCode(error, "ENOENT")) return undefined;
-		throw error;
-	}
-}
-
-function inUse(directory: string, holder: Holder | undefined): SandboxAgentError {
+function inUse(directory: string, holder: LockHolder | undefined): SandboxAgentError {
 	const who = holder ? `process ${holder.pid}` : "another server";
 	return new SandboxAgentError("state_in_use", `the state directory ${directory} is in use by ${who}`);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-	return error instanceof Error && "code" in error && error.code === code;
 }

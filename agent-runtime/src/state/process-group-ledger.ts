@@ -41,7 +41,7 @@ export class ProcessGroupLedger {
 	async killLeftovers(): Promise<number[]> {
 		if (this.#directory === undefined) return [];
 		const directory = this.#directory;
-		const names = readdirSync(directory).filter((name) => /^\d+\.json$/.test(name));
+		const names = readdirSync(directory).filter(isGroupFile);
 		const killed = await Promise.all(
 			names.map(async (name) => {
 				const path = join(directory, name);
@@ -60,12 +60,17 @@ export class ProcessGroupLedger {
 	}
 }
 
+/** Whether a file of the ledger's folder is one of its entries. */
+export function isGroupFile(name: string): boolean {
+	return /^\d+\.json$/.test(name);
+}
+
 function fileName(pgid: number): string {
 	return `${pgid}.json`;
 }
 
 /** `undefined` for a file that was cut off when its server died. */
-function parseGroup(text: string): ProcessGroup | undefined {
+export function parseGroup(text: string): ProcessGroup | undefined {
 	try {
 		const value: unknown = JSON.parse(text);
 		if (typeof value !== "object" || value === null || !("pgid" in value)) return undefined;

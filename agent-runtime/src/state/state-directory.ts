@@ -4,6 +4,9 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { DirectoryLock } from "./directory-lock.ts";
 import { ProcessGroupLedger } from "./process-group-ledger.ts";
 
+/** Folder of the process group ledger in a state directory. */
+export const GROUPS_FOLDER = "groups";
+
 /** What became of the wish for a state directory. */
 export type StateKind =
 	/** The wished one. */
@@ -34,7 +37,7 @@ export class StateDirectory {
 		this.kind = kind;
 		this.path = path;
 		this.#lock = lock;
-		this.ledger = new ProcessGroupLedger(path === undefined ? undefined : join(path, "groups"));
+		this.ledger = new ProcessGroupLedger(path === undefined ? undefined : join(path, GROUPS_FOLDER));
 	}
 
 	/**

@@ -1,5 +1,7 @@
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { hostName } from "../../src/server/guard.ts";
+import { Guard, hostName } from "../../src/server/guard.ts";
 import { call, problemOf } from "./support/http.ts";
 import { AUTHORIZED, exchange, startTestApp, TOKEN } from "./support/test-app.ts";
 
@@ -166,5 +168,26 @@ describe("the token", () => {
 	it("is needed by nobody when there is none", async () => {
 		await using app = await startTestApp({ guard: { token: undefined } });
 		expect((await call(app.port, { path: "/v1/health" })).status).toBe(200);
+	});
+});
+
+describe("the token of an upgrade", () => {
+	const guard = new Guard({ token: TOKEN, loopback: true, allowedHosts: [], allowedOrigins: [] });
+	const request = (url: string, headers: object = {}) =>
+		Object.assign(new IncomingMessage(new Socket()), { url, headers });
+
+	it("may be in the query, percent-encoded, because browsers cannot set a header there", () => {
+		const encoded = TOKEN.replaceAll("-", "%2D");
+		expect(guard.checkToken(request(`/v1/x?a=1&access_token=${encoded}`), { upgrade: true })).toEqual({
+			scope: "full",
+		});
+		for (const url of ["/v1/x", "/v1/x?access_token=", "/v1/x?access_token=wrong", `/v1/x?token=${TOKEN}`]) {
+			expect(() => guard.checkToken(request(url), { upgrade: true }), url).toThrow("Token Invalid");
+		}
+	});
+
+	it("in a header counts before the one in the query", () => {
+		const url = `/v1/x?access_token=${TOKEN}`;
+		expect(() => guard.checkToken(request(url, { authorization: "Bearer wrong" }), { upgrade: true })).toThrow();
 	});
 });
