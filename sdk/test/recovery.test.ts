@@ -48,8 +48,17 @@ describe("a client whose server is killed in the middle of a prompt", () => {
 		await session.prompt("one");
 		for (let round = 0; round < 2; round++) {
 			await provider.server("r1").kill("SIGKILL");
-			expect(await session.prompt("two")).toMatchObject({ stopReason: "end_turn" });
+			expect(await session.prompt(`round ${round}`)).toMatchObject({ stopReason: "end_turn" });
 		}
+		const events = await transcript(client, "s");
+		expect(events.filter(({ payload }) => payload.method === "session/prompt")).toHaveLength(3);
+		expect(events.filter(({ payload }) => payload.error)).toEqual([]);
+		// The mock agent says what it was sent: the history, and the prompt once.
+		expect(
+			textsOf(events)
+				.join("")
+				.match(/round 1/g),
+		).toHaveLength(1);
 		expect((await client.listAgents()).agents.length).toBeGreaterThan(0);
 	});
 

@@ -1,25 +1,17 @@
 import { SandboxAgentError, type SandboxAgentErrorCode } from "@sandbox-agent/core/errors";
 
-/**
- * Errors of messages that the agent certainly never got: sending them again does nothing twice. The value tells whether
- * the history of the session shows the failure.
- */
-const undelivered = new WeakMap<Error, { readonly recorded: boolean }>();
+/** Errors of messages that the agent certainly never got: sending them again does nothing twice. */
+const undelivered = new WeakSet<Error>();
 
 /** Marks an error as that of a message which the agent never got. */
-export function markUndelivered<Failure extends Error>(error: Failure, options: { recorded?: boolean } = {}): Failure {
-	undelivered.set(error, { recorded: options.recorded ?? false });
+export function markUndelivered<Failure extends Error>(error: Failure): Failure {
+	undelivered.add(error);
 	return error;
 }
 
 /** Whether the message that failed with this error may be sent again. */
 export function isUndelivered(error: unknown): error is Error {
 	return error instanceof Error && undelivered.has(error);
-}
-
-/** Whether the history shows the failure of this message, so that sending it again is a new message. */
-export function isRecordedFailure(error: Error): boolean {
-	return undelivered.get(error)?.recorded ?? false;
 }
 
 /** Codes after which a connection is of no use: its agent, or what the server knew of it, is gone. */

@@ -30,6 +30,8 @@ export interface PendingRequest {
 	readonly params: Params;
 	/** Whom the request belongs to; the connection only hands it back. */
 	readonly owner: unknown;
+	/** The sender sends the same message again when the agent never got it. */
+	readonly willRetry: boolean;
 	/** Ends the wait of the caller. Only the first call counts. */
 	settle(outcome: { result: unknown } | { error: Error }): void;
 }
@@ -78,7 +80,7 @@ export interface SendOptions {
 	readonly recorded?: boolean | undefined;
 	/** Called when the server has accepted the message. */
 	readonly onAccepted?: (() => void) | undefined;
-	/** Leave no synthetic reply when the message was not accepted because the connection is dead: it is sent again. */
+	/** Tell no reply when the agent never got the message because the connection is dead: it is sent again. */
 	readonly willRetry?: boolean | undefined;
 }
 
@@ -149,7 +151,8 @@ export class LiveAcpConnection {
 				if ("error" in outcome) reject(outcome.error);
 				else resolve(outcome.result);
 			};
-			const pending: PendingRequest = { id, method, params, owner: options.owner, settle };
+			const willRetry = options.willRetry ?? false;
+			const pending: PendingRequest = { id, method, params, owner: options.owner, willRetry, settle };
 			this.#pending.set(id, pending);
 			this.#dispatch(envelope, pending, options);
 		});
@@ -226,7 +229,7 @@ export class LiveAcpConnection {
 			},
 			(error: unknown) => {
 				this.#undecided.delete(pending.id);
-				if (options.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
+				if (pending.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
 				else this.#fail(pending, toError(error));
 			},
 		);
@@ -324,19 +327,25 @@ export class LiveAcpConnection {
 
 	#deliver(envelope: Envelope, eventId: string): void | Promise<void> {
 		const pending = isReply(envelope) ? this.#takePending(envelope) : undefined;
-		const waiting = pending && envelope.error ? this.#failing(pending, fromRpcError(envelope.error)) : pending;
-		return this.#options.handler.onIncoming(this, envelope, eventId, waiting);
+		if (!pending || !envelope.error) return this.#options.handler.onIncoming(this, envelope, eventId, pending);
+		const error = this.#judge(fromRpcError(envelope.error));
+		const settle: PendingRequest["settle"] = () => pending.settle({ error });
+		if (!pending.willRetry || !isResendable(error)) {
+			return this.#options.handler.onIncoming(this, envelope, eventId, { ...pending, settle });
+		}
+		// The same message is sent again and gets its reply then.
+		pending.settle({ error });
+		return undefined;
 	}
 
-	/** A request whose reply is an error, which may say something about the connection and about the request. */
-	#failing(pending: PendingRequest, error: Error): PendingRequest {
-		if (isConnectionDead(error)) {
-			// An agent that dies is announced before the requests it leaves behind: without that it was dead already.
-			const neverArrived = error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#dying);
-			if (neverArrived) markUndelivered(error, { recorded: true });
-			this.#endSoon(error);
-		}
-		return { ...pending, settle: () => pending.settle({ error }) };
+	/** What the error of a reply says about the connection, and whether the agent got the request at all. */
+	#judge(error: Error): Error {
+		if (!isConnectionDead(error)) return error;
+		// An agent that dies is announced before the requests it leaves behind: without that it was dead already.
+		const neverArrived = error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#dying);
+		if (neverArrived) markUndelivered(error);
+		this.#endSoon(error);
+		return error;
 	}
 
 	#takePending(reply: ReplyEnvelope): PendingRequest | undefined {

@@ -1,5 +1,5 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import type { SessionConfigOption, SessionInit, SessionRecord } from "@sandbox-agent/core/session";
+import type { SessionConfigOption, SessionEvent, SessionInit, SessionRecord } from "@sandbox-agent/core/session";
 import { abortable } from "@sandbox-agent/core/util";
 import type { AgentConnections, OpenConnection } from "../acp/agent-connections.ts";
 import { isObject } from "../acp/envelope.ts";
@@ -10,7 +10,7 @@ import { buildReplay, isTelling } from "./replay.ts";
 import { allowedValues, CATEGORY, choicesFromReply, findByCategory } from "./session-options.ts";
 import type { SessionRouter } from "./session-router.ts";
 import type { SessionBinding, SessionState } from "./session-state.ts";
-import type { SessionStore } from "./session-store.ts";
+import type { SessionStore, StoredSession } from "./session-store.ts";
 import type { SessionsOptions } from "./session-types.ts";
 
 /** A session as its agent just opened it. */
@@ -68,15 +68,22 @@ export class SessionBinder {
 		return { binding: { connection, capabilities, agentSessionId: reply.sessionId }, reply };
 	}
 
-	/** The place of a session in a live agent. One that has none is restored, once for all who ask. */
-	async bind(stored: { state: SessionState; record: SessionRecord }, signal?: AbortSignal): Promise<SessionBinding> {
+	/**
+	 * The place of a session in a live agent. One that has none is restored, once for all who ask.
+	 *
+	 * @param options.resending JSON-RPC id of a recorded message that is about to be sent again: it is no history yet
+	 */
+	async bind(
+		stored: StoredSession,
+		options: { signal?: AbortSignal | undefined; resending?: string | undefined } = {},
+	): Promise<SessionBinding> {
 		const { state } = stored;
 		if (state.binding && state.isBound) return state.binding;
 		const bound = state.exclusive(async () => {
 			if (state.binding && state.isBound) return state.binding;
-			return await this.#restore(state, state.record ?? stored.record);
+			return await this.#restore(state, state.record ?? stored.record, options.resending);
 		});
-		return await abortable(bound, signal);
+		return await abortable(bound, options.signal);
 	}
 
 	/** Ends a session that its agent made although nobody wants it any more. */
@@ -93,9 +100,9 @@ export class SessionBinder {
 	}
 
 	/** A new agent session that is told what was said before, with the choices made before. */
-	async #restore(state: SessionState, record: SessionRecord): Promise<SessionBinding> {
+	async #restore(state: SessionState, record: SessionRecord, resending?: string): Promise<SessionBinding> {
 		await state.recorder.idle();
-		const replay = await this.#replay(state.id);
+		const replay = await this.#replay(state.id, resending);
 		const init = this.init({ sessionInit: record.sessionInit });
 		const { binding, reply } = await this.open(state, record.agent, init);
 		const { destroyedAt: _, configOptions, modes, ...kept } = record;
@@ -111,9 +118,11 @@ export class SessionBinder {
 		return binding;
 	}
 
-	async #replay(sessionId: string): Promise<string | undefined> {
+	async #replay(sessionId: string, resending: string | undefined): Promise<string | undefined> {
 		const limits = this.#options.replay;
-		const events = await newestEvents(this.#store.driver, sessionId, limits.maxEvents + 1, isTelling);
+		const counts = (event: SessionEvent) =>
+			isTelling(event) && (resending === undefined || event.payload.id !== resending);
+		const events = await newestEvents(this.#store.driver, sessionId, limits.maxEvents + 1, counts);
 		return buildReplay(events, limits);
 	}
 

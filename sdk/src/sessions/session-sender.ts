@@ -2,7 +2,7 @@ import type { PromptResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { abortable } from "@sandbox-agent/core/util";
 import type { AgentConnections } from "../acp/agent-connections.ts";
-import { isRecordedFailure, isResendable } from "../acp/delivery.ts";
+import { isResendable } from "../acp/delivery.ts";
 import type { Params } from "../acp/envelope.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
 import type { ErrorReporter } from "../listeners.ts";
@@ -65,7 +65,7 @@ export class SessionSender {
 		if (method === "session/prompt") return await this.#promptInBackground(id, params, options);
 		const stored = await this.#requireAlive(id);
 		await withLimits(method, options, async (signal) => {
-			const { connection, agentSessionId } = await this.#binder.bind(stored, signal);
+			const { connection, agentSessionId } = await this.#binder.bind(stored, { signal });
 			const sent = connection.notify(
 				method,
 				{ ...params, sessionId: agentSessionId },
@@ -107,12 +107,15 @@ export class SessionSender {
 		params: Params,
 		options: { signal: AbortSignal; onAccepted?: (() => void) | undefined },
 	): Promise<unknown> {
-		let requestId = this.#connections.nextRequestId();
-		let recorded = false;
+		// One message has one id, however often it is sent: the history shows it once.
+		const requestId = this.#connections.nextRequestId();
 		for (let attempt = 1; ; attempt++) {
 			const stored = await this.#requireAlive(id);
 			const { state } = stored;
-			const binding = await this.#binder.bind(stored, options.signal);
+			const binding = await this.#binder.bind(stored, {
+				signal: options.signal,
+				resending: attempt > 1 ? requestId : undefined,
+			});
 			const { connection, agentSessionId } = binding;
 			const { replay } = state;
 			const isPrompt = method === "session/prompt";
@@ -126,7 +129,7 @@ export class SessionSender {
 						order: agentSessionId,
 						signal: options.signal,
 						onAccepted: options.onAccepted,
-						recorded,
+						recorded: attempt > 1,
 						willRetry: attempt < SEND_TRIES,
 					},
 				);
@@ -136,8 +139,6 @@ export class SessionSender {
 			} catch (error) {
 				if (attempt >= SEND_TRIES || !isResendable(error) || options.signal.aborted) throw error;
 				connection.end(error);
-				recorded = !isRecordedFailure(error);
-				if (!recorded) requestId = this.#connections.nextRequestId();
 			}
 		}
 	}

@@ -127,7 +127,7 @@ export class Sessions {
 	async resume(id: string, options: RequestOptions = {}): Promise<Session> {
 		this.#assertUsable();
 		const stored = await this.#store.require(id);
-		await withLimits("resumeSession", options, (signal) => this.#binder.bind(stored, signal));
+		await withLimits("resumeSession", options, (signal) => this.#binder.bind(stored, { signal }));
 		return await this.require(id);
 	}
 
