@@ -5,7 +5,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -62,16 +61,20 @@ function api(socketPath, method, path) {
 
 /** The third number of a 10.x.y.0/24 that no interface of this machine uses. */
 function freeSubnet(first) {
-	const used = Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map((entry) => entry.address));
-	for (let third = 0; third < 256; third++) {
-		if (!used.some((address) => address.startsWith(`10.${first}.${third}.`))) return third;
+	// Node lists no bridge without a member, and that is what the bridge of another run may be at this moment.
+	const used = must("ip", ["-o", "-4", "addr", "show"]);
+	// Where to begin differs from run to run: two that look at the same time find different ones.
+	for (let step = 0; step < 256; step++) {
+		const third = (process.pid + step) % 256;
+		if (!used.includes(` 10.${first}.${third}.`)) return third;
 	}
 	throw new Error(`every network in 10.${first}.0.0/16 is taken`);
 }
 
 function must(program, args) {
-	const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+	const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
 	if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${(error?.message ?? stderr).trim()}`);
+	return stdout;
 }
 
 /** A bridge of the daemon's own, so that it neither shares nor changes the one of another daemon. */
