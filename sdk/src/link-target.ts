@@ -6,10 +6,12 @@ const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** A server of which only the address is known. */
 export function addressTarget(baseUrl: string, options: { mayUseLocalToken: boolean }): LinkTarget {
+	let token: Promise<string | undefined> | undefined;
 	return {
-		async endpoint() {
-			const token = options.mayUseLocalToken ? await localToken(baseUrl) : undefined;
-			return token === undefined ? { url: baseUrl } : { url: baseUrl, token };
+		async endpoint({ fresh }) {
+			// A server that was started again may have another token.
+			if (!token || fresh) token = options.mayUseLocalToken ? localToken(baseUrl) : Promise.resolve(undefined);
+			return { url: baseUrl, token: await token };
 		},
 	};
 }

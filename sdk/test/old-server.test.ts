@@ -1,4 +1,4 @@
-import { AcpRpcError, SandboxAgent, type SessionPermissionRequest } from "sandbox-agent";
+import { AcpRpcError, SandboxAgent, type SessionPermissionRequest, type StatusEvent } from "sandbox-agent";
 import { describe, expect, it, vi } from "vitest";
 import { conformingAgent, OldServer } from "./support/old-server.ts";
 import { textsOf, transcript } from "./support/transcript.ts";
@@ -175,6 +175,33 @@ describe("an answer that does not come the usual way", () => {
 		await using client = await SandboxAgent.connect({ baseUrl: server.url });
 		const session = await client.createSession({ agent: "mock" });
 		expect(await session.prompt("hello")).toEqual({ stopReason: "end_turn" });
+	});
+});
+
+describe("messages that are lost", () => {
+	it("are told as a degraded status, and the rest goes on [sdk-gap-told]", async () => {
+		await using server = await OldServer.start();
+		const statuses: StatusEvent[] = [];
+		await using client = await SandboxAgent.connect({
+			baseUrl: server.url,
+			onStatus: (event) => statuses.push(event),
+			recovery: { firstDelayMs: 5, maxDelayMs: 20 },
+		});
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		await session.prompt("hello");
+		server.intercept = (_, response) => {
+			response.writeHead(503).end("gateway is busy");
+			return true;
+		};
+		server.cutStreams();
+		const update = { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "x" } };
+		const params = { sessionId: session.agentSessionId, update };
+		for (let index = 0; index < 1500; index++) server.say({ jsonrpc: "2.0", method: "session/update", params });
+		server.intercept = undefined;
+		expect(await session.prompt("again")).toEqual({ stopReason: "end_turn" });
+		expect(textsOf(await transcript(client, "s")).filter((text) => text === "x")).not.toHaveLength(1500);
+		expect(statuses.some(({ status, reason }) => status === "degraded" && reason.includes("not retained"))).toBe(true);
+		expect(client.status).toBe("connected");
 	});
 });
 

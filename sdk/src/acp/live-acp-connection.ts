@@ -52,8 +52,8 @@ export interface ConnectionHandler {
 	): void | Promise<void>;
 	/** The connection has ended; nothing more is told about it. */
 	onEnd(connection: LiveAcpConnection, error: Error): void;
-	/** Something the agent said is lost, or may be. */
-	onDegraded(connection: LiveAcpConnection, reason: string): void;
+	/** Something the agent said is lost, or may be; `undefined`: not any more. */
+	onDegraded(connection: LiveAcpConnection, reason: string | undefined): void;
 }
 
 /** What a connection is made of. */
@@ -280,6 +280,7 @@ export class LiveAcpConnection {
 	/** Replies may be among what is lost: the server is asked for those that are still waited for. */
 	#onGap({ from, to }: { from: number; to: number }): void {
 		this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
+		this.#options.handler.onDegraded(this, undefined);
 		for (const pending of this.#pending.values()) {
 			if (this.#undecided.has(pending.id)) continue;
 			const { id, method, params } = pending;

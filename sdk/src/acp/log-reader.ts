@@ -12,8 +12,8 @@ export interface LogHandler {
 	onLine(data: string, position: { readonly epoch: string | undefined; readonly id: number }): void | Promise<void>;
 	/** Lines of these ids, inclusive, are not retained any more and will never come. */
 	onGap(gap: { readonly from: number; readonly to: number }): void;
-	/** The server goes on, but what is said now may be lost with it. */
-	onDegraded(reason: string): void;
+	/** The server goes on, but what is said now may be lost with it; `undefined`: not any more. */
+	onDegraded(reason: string | undefined): void;
 	/** Bytes have arrived: the stream is alive. */
 	onActivity(): void;
 }
@@ -35,6 +35,8 @@ export type LogEnd =
 	| { readonly kind: "gone"; readonly error: SandboxAgentError }
 	/** The server could not be reached again. */
 	| { readonly kind: "lost"; readonly error: unknown };
+
+const NOT_DURABLE = "the event log is not on disk";
 
 const RETRY = { firstMs: 25, maxMs: 500 };
 
@@ -84,15 +86,15 @@ export class LogReader {
 		const { link, path, handler } = this.#options;
 		const response = await link.send(path, { method: "GET", headers: this.#headers(), signal });
 		if (!response.ok) {
-			const { error } = await decodeError(response);
-			if (error.status !== 404) throw error;
+			const { error, fromGateway } = await decodeError(response, link.isKeyed);
+			if (error.status !== 404 || fromGateway) throw error;
 			return this.#options.mayAppear() ? undefined : { kind: "gone", error };
 		}
 		if (!response.body) throw new SandboxAgentError("connection_lost", "the event stream has no body");
 		const epoch = response.headers.get(HEADERS.log) ?? undefined;
 		if (this.#cursor > 0 && epoch !== this.#epoch) return replaced(path);
 		this.#epoch = epoch;
-		if (response.headers.get(HEADERS.logDurable) === "false") handler.onDegraded("the event log is not on disk");
+		handler.onDegraded(response.headers.get(HEADERS.logDurable) === "false" ? NOT_DURABLE : undefined);
 		let end: LogEnd | undefined;
 		await readEventStream(
 			response.body,
@@ -136,7 +138,7 @@ export class LogReader {
 			case "reset":
 				return replaced(path);
 			case "degraded":
-				handler.onDegraded("the event log is not on disk");
+				handler.onDegraded(NOT_DURABLE);
 				return undefined;
 			default:
 				// Events of newer servers, which say nothing this client must know.

@@ -74,7 +74,7 @@ export class Outbox {
 			body: JSON.stringify(message.envelope),
 			signal: message.signal,
 		});
-		if (!response.ok) throw (await decodeError(response)).error;
+		if (!response.ok) throw (await decodeError(response, this.#link.isKeyed)).error;
 		return await readReply(response);
 	}
 
@@ -85,7 +85,7 @@ export class Outbox {
 			try {
 				const response = await this.#post(message, body);
 				if (response.ok) return await readReply(response);
-				const { error, fromGateway } = await decodeError(response);
+				const { error, fromGateway } = await decodeError(response, this.#link.isKeyed);
 				const retry = fromGateway || error.code === "queue_full";
 				if (!retry || !this.#link.isKeyed || ++failures >= TRIES) {
 					throw fromGateway ? error : markUndelivered(error);

@@ -65,7 +65,7 @@ export class HttpClient {
 					signal,
 				});
 				if (response.ok) return response;
-				throw (await decodeError(response)).error;
+				throw (await decodeError(response, this.#link.isKeyed)).error;
 			} catch (error) {
 				const lost = SandboxAgentError.isInstance(error, "connection_lost");
 				if (!lost || attempt >= TRIES || !REPEATABLE.has(route.method)) throw error;

@@ -164,9 +164,10 @@ export class ServerLink {
 		await abortable(this.#recoverOnce(), signal);
 	}
 
-	/** Tells that the server answers but not as it should. */
-	degrade(reason: string): void {
-		if (this.#status !== "disposed") this.#setStatus("degraded", reason);
+	/** Tells that the server answers but not as it should; `undefined`: it does again. */
+	degrade(reason: string | undefined): void {
+		if (reason !== undefined) this.#setStatus("degraded", reason);
+		else if (this.#status === "degraded") this.#setStatus("connected", "the server works as it should");
 	}
 
 	/** Ends everything that goes through this link. Later calls throw `client_disposed`. */
@@ -251,7 +252,7 @@ export class ServerLink {
 				await response.body?.cancel();
 				return undefined;
 			}
-			return (await decodeError(response)).error;
+			return (await decodeError(response, this.isKeyed)).error;
 		} catch (error) {
 			this.#ended.signal.throwIfAborted();
 			return error;

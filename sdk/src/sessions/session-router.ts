@@ -48,7 +48,7 @@ export class SessionRouter implements ConnectionHandler {
 	readonly #permissions: Permissions;
 	readonly #report: ErrorReporter;
 	readonly #onEnd: (connection: LiveAcpConnection) => void;
-	readonly #degrade: (reason: string) => void;
+	readonly #degrade: (reason: string | undefined) => void;
 	readonly #routes = new WeakMap<LiveAcpConnection, Routes>();
 
 	constructor(options: {
@@ -56,7 +56,7 @@ export class SessionRouter implements ConnectionHandler {
 		permissions: Permissions;
 		report: ErrorReporter;
 		onEnd: (connection: LiveAcpConnection) => void;
-		degrade: (reason: string) => void;
+		degrade: (reason: string | undefined) => void;
 	}) {
 		this.#store = options.store;
 		this.#permissions = options.permissions;
@@ -121,7 +121,7 @@ export class SessionRouter implements ConnectionHandler {
 		this.#onEnd(connection);
 	}
 
-	onDegraded(_connection: LiveAcpConnection, reason: string): void {
+	onDegraded(_connection: LiveAcpConnection, reason: string | undefined): void {
 		this.#degrade(reason);
 	}
 

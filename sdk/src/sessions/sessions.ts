@@ -20,6 +20,7 @@ import type { PermissionReply, PermissionRequestListener, SessionPermissionReque
 import { Permissions } from "./permissions.ts";
 import { Session } from "./session.ts";
 import { SessionBinder } from "./session-binder.ts";
+import { SessionHandles } from "./session-handles.ts";
 import { choicesFromReply } from "./session-options.ts";
 import { type AgentNotification, SessionRouter } from "./session-router.ts";
 import { SessionSender, sessionDestroyed } from "./session-sender.ts";
@@ -50,7 +51,7 @@ export class Sessions {
 	readonly #link: ServerLink;
 	readonly #options: SessionsOptions;
 	readonly #report: ErrorReporter;
-	readonly #handles = new Map<string, Session>();
+	readonly #handles = new SessionHandles();
 	readonly #creating = new Set<string>();
 	#disposed = false;
 

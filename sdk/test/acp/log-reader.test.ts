@@ -36,7 +36,9 @@ async function setUp(answers: Answer[], options: { mayAppear?: () => boolean; id
 				told.push(`${epoch ?? "-"}/${id} ${data}`);
 			},
 			onGap: ({ from, to }) => told.push(`gap ${from}-${to}`),
-			onDegraded: (reason) => told.push(reason),
+			onDegraded: (reason) => {
+				if (reason !== undefined) told.push(reason);
+			},
 			onActivity: () => undefined,
 		},
 	});
