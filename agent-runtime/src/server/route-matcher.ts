@@ -1,3 +1,4 @@
+import { TrieRouter } from "hono/router/trie-router";
 import { invalidRequest } from "./request-errors.ts";
 
 /** A path of the route table and what it stands for. */
@@ -7,26 +8,23 @@ export interface RouteMatch<Target> {
 	readonly params: Readonly<Record<string, string>>;
 }
 
-/** One step of a path: what may follow it, and what ends there. */
-interface Step<Target> {
-	readonly literals: Map<string, Step<Target>>;
-	/** The step of a `{parameter}`. All paths that share it share its name. */
-	parameter?: { readonly name: string; readonly step: Step<Target> };
-	/** What a final `*` stands for: any rest, which may be empty. */
-	rest?: Target;
-	target?: Target;
-}
-
 /**
  * Finds the entry of a request path. Literal segments win over parameters and those over `*`, whatever the order of the
  * table; a parameter is never empty; a path with a trailing slash is another path.
  */
 export class RouteMatcher<Target> {
-	readonly #root: Step<Target> = { literals: new Map() };
+	readonly #router = new TrieRouter<Target>();
+	/** Targets of paths that end in `*`: only these may be reached with a trailing slash. */
+	readonly #rests = new Set<Target>();
 
 	/** @param paths Paths in the form of the route table (`/v1/acp/{server_id}`, `/ui/*`) with their targets. */
 	constructor(paths: Iterable<readonly [string, Target]>) {
-		for (const [path, target] of paths) this.#add(path.slice(1).split("/"), target);
+		// The router gives the first that was added; the most literal path comes first.
+		const openness = (path: string) => path.split("{").length + 100 * path.split("*").length;
+		for (const [path, target] of [...paths].sort(([one], [other]) => openness(one) - openness(other))) {
+			if (path.endsWith("*")) this.#rests.add(target);
+			this.#router.add("ALL", path.replace(/\{(\w+)\}/g, ":$1"), target);
+		}
 	}
 
 	/**
@@ -34,56 +32,15 @@ export class RouteMatcher<Target> {
 	 * @throws invalid_request when a parameter is not valid percent-encoding.
 	 */
 	match(path: string): RouteMatch<Target> | undefined {
+		const trailing = path.length > 1 && path.endsWith("/");
+		const [handlers] = this.#router.match("ALL", path);
+		const found = handlers.find(([target]) => !trailing || this.#rests.has(target));
+		if (!found) return undefined;
+		const [target, values] = found;
 		const params: Record<string, string> = {};
-		const target = path.startsWith("/") ? find(this.#root, path.slice(1).split("/"), 0, params) : undefined;
-		return target === undefined ? undefined : { target, params };
+		for (const [name, value] of Object.entries(values)) params[name] = decode(String(value));
+		return { target, params };
 	}
-
-	#add(segments: readonly string[], target: Target): void {
-		let step = this.#root;
-		for (const segment of segments) {
-			if (segment === "*") {
-				step.rest = target;
-				return;
-			}
-			const name = /^\{(\w+)\}$/.exec(segment)?.[1];
-			step = name === undefined ? literal(step, segment) : parameter(step, name);
-		}
-		step.target = target;
-	}
-}
-
-function literal<Target>(step: Step<Target>, segment: string): Step<Target> {
-	const next = step.literals.get(segment) ?? { literals: new Map() };
-	step.literals.set(segment, next);
-	return next;
-}
-
-function parameter<Target>(step: Step<Target>, name: string): Step<Target> {
-	step.parameter ??= { name, step: { literals: new Map() } };
-	if (step.parameter.name !== name) throw new Error(`two names for one parameter: ${step.parameter.name} and ${name}`);
-	return step.parameter.step;
-}
-
-function find<Target>(
-	step: Step<Target>,
-	segments: readonly string[],
-	index: number,
-	params: Record<string, string>,
-): Target | undefined {
-	const segment = segments[index];
-	if (segment === undefined) return step.target ?? step.rest;
-	const next = step.literals.get(segment);
-	const found = next && find(next, segments, index + 1, params);
-	if (found !== undefined) return found;
-	if (step.parameter && segment !== "") {
-		const target = find(step.parameter.step, segments, index + 1, params);
-		if (target !== undefined) {
-			params[step.parameter.name] = decode(segment);
-			return target;
-		}
-	}
-	return step.rest;
 }
 
 function decode(segment: string): string {

@@ -32,14 +32,4 @@ describe("RouteMatcher", () => {
 	])("finds nothing at %j", (path) => {
 		for (const matcher of matchers) expect(matcher.match(path)).toBeUndefined();
 	});
-
-	it("refuses two names for one parameter", () => {
-		expect(
-			() =>
-				new RouteMatcher([
-					["/a/{one}", 1],
-					["/a/{two}/b", 2],
-				]),
-		).toThrow(/two names/);
-	});
 });
