@@ -4,6 +4,7 @@ import { abortable, unref } from "@sandbox-agent/core/util";
 import { requestPath } from "../http/client.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
+import { copyOf, exitError, toError } from "./connection-errors.ts";
 import { isConnectionDead, isResendable, isUndelivered, markUndelivered } from "./delivery.ts";
 import {
 	type Envelope,
@@ -379,7 +380,7 @@ export class LiveAcpConnection {
 
 	#assertLive(): void {
 		const error = this.#error ?? this.#dying?.error;
-		if (error) throw markUndelivered(wrap(error));
+		if (error) throw markUndelivered(copyOf(error));
 	}
 }
 
@@ -387,22 +388,4 @@ export class LiveAcpConnection {
 export function settleFrom(pending: PendingRequest, reply: Envelope): void {
 	if (reply.error) pending.settle({ error: fromRpcError(reply.error) });
 	else pending.settle({ result: reply.result });
-}
-
-function exitError(agent: string, params: Params): SandboxAgentError {
-	const exitCode = typeof params.code === "number" ? params.code : undefined;
-	const how = exitCode === undefined ? "ended" : `exited with code ${exitCode}`;
-	return new SandboxAgentError("agent_process_exited", `the process of agent '${agent}' ${how}`, {
-		details: { agent, details: exitCode === undefined ? {} : { exitCode } },
-	});
-}
-
-/** A copy of an error for one more caller: whether a message was delivered is a property of the message. */
-function wrap(error: Error): Error {
-	if (!SandboxAgentError.isInstance(error)) return error;
-	return new SandboxAgentError(error.code, error.detail, { details: error.details, cause: error });
-}
-
-function toError(value: unknown): Error {
-	return value instanceof Error ? value : new Error(String(value));
 }
