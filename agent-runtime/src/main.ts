@@ -2,8 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { createProcessContext } from "./cli/process-context.ts";
 import { runCli } from "./cli/run-cli.ts";
-import { forgetToken, readEnvironment } from "./options.ts";
+import { forgetCompileCache, forgetToken, readEnvironment } from "./options.ts";
 
+forgetCompileCache(process.env);
 const environment = readEnvironment(process.env);
 // Whatever this process starts inherits its environment: from here on the token is not in it.
 forgetToken(process.env);

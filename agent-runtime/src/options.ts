@@ -76,6 +76,11 @@ export function forgetToken(environment: NodeJS.ProcessEnv): void {
 	delete environment[TOKEN_VARIABLE];
 }
 
+/** Takes the server's own compile cache, which node has opened already, out of what its children inherit. */
+export function forgetCompileCache(environment: NodeJS.ProcessEnv): void {
+	delete environment.NODE_COMPILE_CACHE;
+}
+
 /** Where a server keeps its minted token, for commands of the same user on this machine. */
 export function mintedTokenPath(dataDirectory: string, port: number): string {
 	return join(dataDirectory, `token-${port}`);

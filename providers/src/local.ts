@@ -3,6 +3,7 @@
  * isolated; it is meant for development, tests, and machines that are sandboxes themselves.
  */
 
+import { join } from "node:path";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import {
 	type CreateRequest,
@@ -16,6 +17,7 @@ import {
 	type SandboxStatus,
 	sandboxDestroyed,
 } from "@sandbox-agent/core/provider";
+import { dataDirectory } from "./local/directories.ts";
 import { execOnHost, spawnOnHost, uploadToHost } from "./local/host-machine.ts";
 import { isListening } from "./local/is-listening.ts";
 import { isProcessAlive } from "./local/process-identity.ts";
@@ -196,6 +198,8 @@ async function start(
 	// The token travels as a file; a variable would be visible to everything the server starts.
 	delete environment.SANDBOX_AGENT_TOKEN;
 	if (log !== "pipe") environment.SANDBOX_AGENT_LOG_HTTP ??= "0";
+	// What node has compiled once it need not compile at the next start.
+	environment.NODE_COMPILE_CACHE ??= join(dataDirectory(environment), "compile-cache");
 	const command = await resolveServerCommand({
 		binaryPath: options.binaryPath,
 		runtime: request.runtime,

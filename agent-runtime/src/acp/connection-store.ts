@@ -12,6 +12,8 @@ export interface ConnectionRecord {
 	readonly createdAtMs: number;
 	/** Generation of the last agent process that was started. */
 	readonly generation: number;
+	/** Whether that process was still there when this was written. */
+	readonly alive: boolean;
 }
 
 /** Where one connection keeps what must survive this process. Every path is `undefined` when nothing can be kept. */
@@ -119,10 +121,10 @@ export class ConnectionStore {
 	#read(path: string): ConnectionRecord | undefined {
 		try {
 			const value: Partial<ConnectionRecord> = JSON.parse(readFileSync(join(path, RECORD_FILE), "utf8"));
-			const { serverId, agent, createdAtMs, generation } = value;
+			const { serverId, agent, createdAtMs, generation, alive } = value;
 			if (typeof serverId !== "string" || typeof agent !== "string" || !isAgentId(agent)) return undefined;
 			if (typeof createdAtMs !== "number" || typeof generation !== "number") return undefined;
-			return { serverId, agent, createdAtMs, generation };
+			return { serverId, agent, createdAtMs, generation, alive: alive === true };
 		} catch (error) {
 			this.#onError(error);
 			return undefined;

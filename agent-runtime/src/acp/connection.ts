@@ -28,8 +28,10 @@ export interface ConnectionOptions {
 	readonly journal: RequestJournal;
 	readonly limits: AcpLimits;
 	readonly startAgent: StartAgent;
-	/** Stores the number of the agent process that is about to start. */
-	readonly saveGeneration: (generation: number) => void;
+	/** Whether an earlier server was lost together with that process. */
+	readonly lostAgent: boolean;
+	/** Stores the number of the agent process and whether it is there. */
+	readonly saveProcess: (generation: number, alive: boolean) => void;
 	/** Called when the connection has something to show: its agent runs, or a message was accepted. */
 	readonly onCommitted: () => void;
 	/** Told of faults that belong to no request. */
@@ -51,6 +53,9 @@ export interface Posted extends ClientMessage {
 export type PostAnswer =
 	| { readonly status: 200; readonly line: Uint8Array }
 	| { readonly status: 202; readonly preferenceApplied?: boolean };
+
+/** All that is known of a process that ended while nobody looked. */
+const UNKNOWN_EXIT: AgentExit = { code: null, signal: null, stderr: "" };
 
 const ACCEPTED: PostAnswer = { status: 202 };
 
@@ -93,7 +98,7 @@ export class AcpConnection {
 		this.#limits = options.limits;
 		this.#outbox = new Outbox(options.limits);
 		this.#generation = options.generation;
-		this.#absence = exitError(options.agent, { code: null, signal: null, stderr: "" });
+		this.#absence = exitError(options.agent, UNKNOWN_EXIT);
 		this.#settleLeftovers();
 	}
 
@@ -267,7 +272,7 @@ export class AcpConnection {
 	async #launch(): Promise<void> {
 		const generation = this.#generation + 1;
 		this.#generation = generation;
-		this.#options.saveGeneration(generation);
+		this.#options.saveProcess(generation, true);
 		try {
 			const transport = await this.#options.startAgent({
 				onProgress: (progress) => this.log.append([{ kind: "adapter", generation, data: agentInstalling(progress) }]),
@@ -281,6 +286,7 @@ export class AcpConnection {
 		} catch (cause) {
 			const error = SandboxAgentError.isInstance(cause) ? cause : startError(cause);
 			this.#absence = error;
+			this.#options.saveProcess(generation, false);
 			this.#outbox.clear();
 			this.#fail([...this.#open.values()], error);
 			throw error;
@@ -327,6 +333,7 @@ export class AcpConnection {
 		this.#transport = undefined;
 		this.#startedAtMs = undefined;
 		this.#outbox.clear();
+		this.#options.saveProcess(generation, false);
 		this.#absence = exitError(this.agent, exit);
 		const error = this.#closing ? connectionClosed(this.id) : this.#absence;
 		this.#fail([...this.#open.values()], error, [{ kind: "adapter", generation, data: agentExited(exit) }]);
@@ -350,6 +357,11 @@ export class AcpConnection {
 
 	/** After a restart of the server: ends what its predecessor left open. */
 	#settleLeftovers(): void {
+		const generation = this.#generation;
+		if (this.#options.lostAgent) {
+			this.log.append([{ kind: "adapter", generation, data: agentExited(UNKNOWN_EXIT) }]);
+			this.#options.saveProcess(generation, false);
+		}
 		for (const entry of this.#journal.open()) {
 			const reply = entry.id === undefined ? 0 : findReply(this.log, entry.id, entry.head);
 			if (reply !== undefined) {

@@ -104,7 +104,7 @@ export class AcpRegistry {
 			throw new SandboxAgentError("invalid_request", `invalid request: ${reason}`);
 		}
 		if (this.#stopped) throw new SandboxAgentError("stream_error", "the server is stopping");
-		const record = { serverId: id, agent, createdAtMs: this.#now(), generation: 0 };
+		const record = { serverId: id, agent, createdAtMs: this.#now(), generation: 0, alive: false };
 		const created: Entry = { record, directory: this.#store.create(record), committed: false };
 		this.#entries.set(id, created);
 		this.#announce(id);
@@ -209,6 +209,7 @@ export class AcpRegistry {
 			agent: record.agent,
 			createdAtMs: record.createdAtMs,
 			generation: record.generation,
+			lostAgent: record.alive,
 			log: EventLog.open({
 				directory: directory.logPath,
 				onDegraded: (error) => onError("the event log goes on in memory only", error),
@@ -221,7 +222,7 @@ export class AcpRegistry {
 			}),
 			limits: this.limits,
 			startAgent: (options) => startAgent(record.agent, options),
-			saveGeneration: (generation) => this.#store.save(directory, { ...record, generation }),
+			saveProcess: (generation, alive) => this.#store.save(directory, { ...record, generation, alive }),
 			onError: (error) => onError("a connection has a fault", error),
 			onCommitted: () => {
 				if (entry.committed) return;

@@ -16,6 +16,8 @@ export interface AgentHost extends AgentDirectory {
 		id: AgentId,
 		options: { readonly onProgress: (progress: object) => void; readonly signal: AbortSignal },
 	): Promise<AgentTransport>;
+	/** Loads the code now. A failure of it is that of the first request. */
+	load(): Promise<void>;
 	/** Gives up installations that are under way. */
 	close(): Promise<void>;
 }
@@ -47,6 +49,11 @@ export function createAgentHost(options: AgentHostOptions): AgentHost {
 			if (transport.pid !== undefined) await remember(transport, transport.pid, ledger, options.logger);
 			return transport;
 		},
+		load: () =>
+			load().then(
+				() => undefined,
+				() => undefined,
+			),
 		close: async () => (await service)?.close(),
 	};
 }

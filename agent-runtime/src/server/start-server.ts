@@ -139,9 +139,10 @@ function assemble(
 			logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
+	// What a client is going to need is loaded while it makes up its mind. None of it rejects: it reports what goes wrong.
+	const warmUp = () => void Promise.all([acp.load(), agents.load()]);
 	const later = setTimeout(() => {
-		// Neither rejects: both report what goes wrong.
-		void acp.load();
+		warmUp();
 		void sweep(join(environment.stateRoot, SERVERS_FOLDER), logger);
 	}, LATER_MS);
 	later.unref();
@@ -149,7 +150,7 @@ function assemble(
 	const app = createApp({
 		handlers: {
 			...createRootRoutes(),
-			...createHealthRoutes(),
+			...createHealthRoutes(warmUp),
 			...createAgentRoutes({ agents, runningSinceMs: (id) => acp.runningSinceMs(id) }),
 			...acp.handlers,
 		},

@@ -165,7 +165,7 @@ describe("a server that takes over from one that was killed", () => {
 		expect(reply.json.result.seen).toBe(1);
 		const reader = await second.stream("c");
 		await reader.reply(2);
-		expect(reader.events.map(({ id }) => id)).toEqual([1, 2]);
+		expect(reader.messages.map(({ id, method }) => id ?? method)).toEqual([1, "_adapter/agent_exited", 2]);
 		await reader.close();
 	});
 });

@@ -91,6 +91,7 @@ mkfifo "$s/ready.$$" || exit ${BOOT_EXIT.notWritable}
 n=$(command -v setsid || command -v nohup)
 (
 	unset SANDBOX_AGENT_TOKEN
+	export NODE_COMPILE_CACHE="$d/compile-cache"
 	cd "$HOME" 2>/dev/null || cd /
 	exec $n sh -c 'echo $$ >"$0/pid"; exec node "$1" server --host "$2" --port "$3" --token-file "$0/token" --ready-fd 3 --detached' "$s" "$f" ${shellQuote(host)} ${port} </dev/null >>"$s/log" 2>&1 3>"$s/ready.$$"
 ) </dev/null >/dev/null 2>&1 &

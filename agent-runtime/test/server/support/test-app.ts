@@ -52,7 +52,7 @@ const NO_CAPABILITIES = {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
 	const handlers: RouteHandlers = {
 		...createRootRoutes(),
-		...createHealthRoutes(),
+		...createHealthRoutes(() => undefined),
 		listAgents: ({ query }) => ({
 			agents: [
 				{ id: JSON.stringify(query), installed: true, credentialsAvailable: true, capabilities: NO_CAPABILITIES },
