@@ -75,11 +75,15 @@ try {
 	for (const lane of lanes.filter((lane) => lane.first)) results.push(await runLane(lane, env));
 	if (lanes.some((lane) => lane.services) && !interruption.signal.aborted) services = await startServices();
 	const full = { ...env, ...services?.environment };
-	const short = async () => {
-		for (const lane of lanes.filter((lane) => !lane.first && !lane.long)) results.push(await runLane(lane, full));
-	};
-	const long = lanes.filter((lane) => lane.long).map(async (lane) => results.push(await runLane(lane, full)));
-	await Promise.all([...long, short()]);
+	// Each queue runs its lanes one after the other, beside the others.
+	const queues = Map.groupBy(
+		lanes.filter((lane) => !lane.first),
+		(lane) => lane.queue,
+	);
+	const running = [...queues.values()].map(async (queue) => {
+		for (const lane of queue) results.push(await runLane(lane, full));
+	});
+	await Promise.all(running);
 } finally {
 	const containers = await remainingContainers({ ...env, ...services?.environment });
 	await services?.stop();

@@ -6,16 +6,28 @@ import { ROOT, run } from "./process.mjs";
 /** @typedef {{ passed: number, failed: number, skipped: { name: string, reason: string }[] }} Counts */
 /** @typedef {{ env: NodeJS.ProcessEnv, temp: string, filters: string[], say: (text: string) => void, signal: AbortSignal }} Lane */
 
-/** One of vitest's projects. @param {string} project @returns {(lane: Lane) => Promise<Counts>} */
-function vitestLane(project) {
+/** Unit tests wait more than they compute: for processes to end, for streams to be cut. */
+const UNIT_FLAGS = ["--maxWorkers=4"];
+
+/**
+ * One of vitest's projects.
+ * @param {string} project
+ * @param {readonly string[]} flags
+ * @returns {(lane: Lane) => Promise<Counts>}
+ */
+function vitestLane(project, flags = []) {
 	return async ({ env, temp, filters, say, signal }) => {
 		const file = join(temp, `${project}-summary.json`);
 		const reporters = ["--reporter=default", `--reporter=${ROOT}/scripts/lib/vitest-summary.mjs`];
-		const { code } = await run("vitest", ["run", "--project", project, "--passWithNoTests", ...reporters, ...filters], {
-			env: { ...env, TEST_SUMMARY_FILE: file },
-			onOutput: say,
-			signal,
-		});
+		const { code } = await run(
+			"vitest",
+			["run", "--project", project, "--passWithNoTests", ...flags, ...reporters, ...filters],
+			{
+				env: { ...env, TEST_SUMMARY_FILE: file },
+				onOutput: say,
+				signal,
+			},
+		);
 		if (!existsSync(file)) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: [] };
 		const counts = JSON.parse(readFileSync(file, "utf8"));
 		rmSync(file);
@@ -97,14 +109,14 @@ async function examplesLane(lane) {
 }
 
 /**
- * `unit` runs first and alone. Then every `long` lane runs beside the others, and the rest one after the other.
- * `services` are started before a lane that needs them.
+ * `unit` runs first and alone, the others in queues beside each other. The lanes that use `services` share one queue:
+ * their tests count the containers of the daemon.
  */
 export const LANES = [
-	{ name: "unit", run: vitestLane("unit"), first: true },
-	{ name: "integration", run: vitestLane("integration"), long: true, services: true },
-	{ name: "patience", run: vitestLane("patience"), long: true },
-	{ name: "node-20", run: node20Lane },
-	{ name: "bun", run: bunLane },
-	{ name: "examples", run: examplesLane, services: true },
+	{ name: "unit", run: vitestLane("unit", UNIT_FLAGS), first: true },
+	{ name: "integration", run: vitestLane("integration"), queue: "services", services: true },
+	{ name: "examples", run: examplesLane, queue: "services", services: true },
+	{ name: "patience", run: vitestLane("patience"), queue: "patience" },
+	{ name: "node-20", run: node20Lane, queue: "built" },
+	{ name: "bun", run: bunLane, queue: "built" },
 ];

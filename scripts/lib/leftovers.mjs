@@ -6,8 +6,8 @@ import { run } from "./process.mjs";
 /** Name of the variable that every process of a test run inherits. */
 export const RUN_VARIABLE = "SANDBOX_AGENT_TEST_RUN";
 
-/** Caches that Node keeps in the temp folder by itself. */
-const CACHES = new Set(["node-compile-cache"]);
+/** What Node and OpenCode keep in the temp folder by themselves, whoever runs them. */
+const CACHES = new Set(["node-compile-cache", "opencode"]);
 
 /** Living processes, other than this one, that carry the mark of a run. Linux only; elsewhere none are found. */
 export function markedProcesses(mark) {

@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import Docker from "dockerode";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { installRealAgent } from "../../../agent-runtime/test/agents/support/real-agent.ts";
 import { startScriptedModel } from "../../scripted-model/server.ts";
 import { availabilityOf } from "../../services/availability.ts";
-import { AGENT_BINDS, AGENT_CACHE } from "../../services/docker-agents.ts";
+import { AGENT_BINDS } from "../../services/docker-agents.ts";
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
@@ -140,37 +141,24 @@ describe.skipIf(!daemon.available)("npm start with a container", { meta: { skipR
 		expect(await new Docker().listContainers(ours)).toEqual([]);
 	});
 
-	it.skipIf(!existsSync(join(AGENT_CACHE, "bin")))(
-		"lets Claude Code write a file that it asked for",
-		{ meta: { skipReason: "Claude Code is not in the cache of the agents' tests yet" } },
-		async () => {
-			const docker = new Docker();
-			const { IPAM } = await docker.getNetwork("bridge").inspect();
-			await using model = await startScriptedModel({ host: IPAM?.Config?.[0]?.Gateway ?? "", port: 0 });
-			const file = "/home/sandbox/made.txt";
-			const mounts = AGENT_BINDS.flatMap((bind) => ["--mount", bind]);
-			const run = start(
-				[
-					"--agent",
-					"claude",
-					"--provider",
-					"docker",
-					"--image",
-					image,
-					...mounts,
-					"--keep",
-					`WRITE: ${file}=by Claude`,
-				],
-				{ ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "scripted-key" },
-			);
-			await run.says("Ctrl-C ends it.");
-			expect(run.output).toMatch(/Allow: .*made\.txt/);
-			const [, id = ""] = /sandbox docker\/(\w+)/.exec(run.output) ?? [];
-			const exec = await docker.getContainer(id).exec({ Cmd: ["cat", file], AttachStdout: true, Tty: true });
-			expect(await readAll(await exec.start({ Tty: true }))).toContain("by Claude");
-			run.child.kill("SIGINT");
-			expect(await run.exited).toBe(0);
-			expect(await docker.listContainers(ours)).toEqual([]);
-		},
-	);
+	it("lets Claude Code write a file that it asked for", async () => {
+		await installRealAgent("claude");
+		const docker = new Docker();
+		const { IPAM } = await docker.getNetwork("bridge").inspect();
+		await using model = await startScriptedModel({ host: IPAM?.Config?.[0]?.Gateway ?? "", port: 0 });
+		const file = "/home/sandbox/made.txt";
+		const mounts = AGENT_BINDS.flatMap((bind) => ["--mount", bind]);
+		const run = start(
+			["--agent", "claude", "--provider", "docker", "--image", image, ...mounts, "--keep", `WRITE: ${file}=by Claude`],
+			{ ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "scripted-key" },
+		);
+		await run.says("Ctrl-C ends it.");
+		expect(run.output).toMatch(/Allow: .*made\.txt/);
+		const [, id = ""] = /sandbox docker\/(\w+)/.exec(run.output) ?? [];
+		const exec = await docker.getContainer(id).exec({ Cmd: ["cat", file], AttachStdout: true, Tty: true });
+		expect(await readAll(await exec.start({ Tty: true }))).toContain("by Claude");
+		run.child.kill("SIGINT");
+		expect(await run.exited).toBe(0);
+		expect(await docker.listContainers(ours)).toEqual([]);
+	});
 });
