@@ -343,9 +343,9 @@ export class AcpConnection {
 	#fail(requests: readonly OpenRequest[], error: SandboxAgentError, before: readonly AppendRecord[] = []): void {
 		if (requests.length + before.length === 0) return;
 		const generation = this.#generation;
-		const replies = requests.map(
-			({ id }): AppendRecord => ({ kind: "adapter", generation, data: errorReply(id, error) }),
-		);
+		const replies = requests.map(({ id, entry }): AppendRecord => {
+			return { kind: "adapter", generation, data: errorReply(id, error, entry.state !== "queued") };
+		});
 		const last = this.log.append([...before, ...replies]);
 		const outcome: Outcome = { kind: "failure", error };
 		requests.forEach((open, index) => {

@@ -7,15 +7,25 @@ const INTERNAL_ERROR = -32603;
 /** The most of an agent's broken output that a notification repeats, in characters. */
 const MAX_RAW = 64 * 1024;
 
-/** The line of a JSON-RPC error reply that stands in for the agent's. `data.type` is the problem type of the error. */
-export function errorReply(id: unknown, error: SandboxAgentError): Uint8Array {
+/**
+ * The line of a JSON-RPC error reply that stands in for the agent's. `data.type` is the problem type of the error.
+ *
+ * @param delivered Whether the agent may have seen the request. Where it has not, sending it again does nothing twice.
+ */
+export function errorReply(id: unknown, error: SandboxAgentError, delivered: boolean): Uint8Array {
 	return encode({
 		jsonrpc: "2.0",
 		id,
 		error: {
 			code: INTERNAL_ERROR,
 			message: error.message,
-			data: { type: `${PROBLEM_TYPE_PREFIX}${error.code}`, title: error.title, detail: error.detail, ...error.details },
+			data: {
+				type: `${PROBLEM_TYPE_PREFIX}${error.code}`,
+				title: error.title,
+				detail: error.detail,
+				...error.details,
+				delivered,
+			},
 		},
 	});
 }

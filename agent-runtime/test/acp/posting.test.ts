@@ -130,7 +130,12 @@ describe("a request that gets no reply", () => {
 		const reply = await reader.reply(2);
 		expect(reply.error).toMatchObject({
 			code: -32603,
-			data: { type: "urn:sandbox-agent:error:agent_process_exited", agent: "mock", details: { exitCode: 7 } },
+			data: {
+				type: "urn:sandbox-agent:error:agent_process_exited",
+				agent: "mock",
+				details: { exitCode: 7 },
+				delivered: true,
+			},
 		});
 		expect(await reader.message("_adapter/agent_exited")).toMatchObject({ params: { success: false, code: 7 } });
 		await reader.close();
@@ -145,7 +150,10 @@ describe("a request that gets no reply", () => {
 		expect(dead.json.type).toBe("urn:sandbox-agent:error:agent_process_exited");
 		const reader = await server.stream("c");
 		expect((await server.post("c", call(4, "count"))).status).toBe(202);
-		expect((await reader.reply(4)).error.data.type).toBe("urn:sandbox-agent:error:agent_process_exited");
+		expect((await reader.reply(4)).error.data).toMatchObject({
+			type: "urn:sandbox-agent:error:agent_process_exited",
+			delivered: false,
+		});
 		const after = await server.post("c", call(5, "count"), { agent: "mock" });
 		expect(after.json.result.seen).toBe(1);
 		expect(after.json.result.pid).not.toBe(before.json.result.pid);

@@ -343,9 +343,9 @@ export class LiveAcpConnection {
 	/** What the error of a reply says about the connection, and whether the agent got the request at all. */
 	#judge(error: Error): Error {
 		if (!isConnectionDead(error)) return error;
-		// An agent that dies is announced before the requests it leaves behind: without that it was dead already.
-		const neverArrived = error.code === "not_delivered" || (error.code === "agent_process_exited" && !this.#dying);
-		if (neverArrived) markUndelivered(error);
+		const { details } = error;
+		const unseen = error.code === "not_delivered" || ("delivered" in details && details.delivered === false);
+		if (unseen) markUndelivered(error);
 		this.#endSoon(error);
 		return error;
 	}
