@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 const packages = ["core", "providers", "agent-runtime", "sdk", "bench", "test"];
-const resolve = { conditions: ["source"] };
-const ssr = { resolve: { conditions: ["source"] } };
+const resolve = { conditions: ["sandbox-agent-source"] };
+const ssr = { resolve: { conditions: ["sandbox-agent-source"] } };
 
 /**
  * `unit` needs nothing but Node and the sources. `integration` needs the built bundle and real parts: a Docker daemon,

@@ -17,7 +17,7 @@ export default defineConfig({
 	input: "src/main.ts",
 	platform: "node",
 	// Packages of this workspace are taken from their sources: nothing has to be built before.
-	resolve: { conditionNames: ["source", "node", "import", "default"] },
+	resolve: { conditionNames: ["sandbox-agent-source", "node", "import", "default"] },
 	transform: { target: "node20" },
 	output: {
 		dir: "dist",

@@ -15,7 +15,7 @@ const steps = [
 	{
 		name: "generated files",
 		key: "generated",
-		command: ["node", "--conditions=source", "scripts/generate.mjs", "--check"],
+		command: ["node", "--conditions=sandbox-agent-source", "scripts/generate.mjs", "--check"],
 		fix: "pnpm generate",
 	},
 	{ name: "unused code and dependencies", key: "knip", command: ["knip"] },

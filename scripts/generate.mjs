@@ -1,5 +1,5 @@
 // Writes the files that derive from the sources: `pnpm generate`. With `--check` it writes nothing and fails where a
-// file differs. It reads the sources themselves, so it runs with `--conditions=source` on Node 24.
+// file differs. It reads the sources themselves, so it runs with `--conditions=sandbox-agent-source` on Node 24.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorsPage } from "./lib/errors-page.mjs";

@@ -256,7 +256,7 @@ describe.skipIf(!service.available)("docker, when something is wrong", { meta },
 
 	it("says that the socket may not be used [docker/no-permission]", () => {
 		const script = fileURLToPath(new URL("./fixtures/docker-status.ts", import.meta.url));
-		const { stdout, stderr } = spawnSync(process.execPath, ["--conditions=source", script], {
+		const { stdout, stderr } = spawnSync(process.execPath, ["--conditions=sandbox-agent-source", script], {
 			encoding: "utf8",
 			uid: 65534,
 			gid: 65534,

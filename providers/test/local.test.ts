@@ -46,7 +46,7 @@ async function owner(input: {
 	sandboxId?: string;
 	afterwards: "exit" | "stay" | "ignore";
 }) {
-	const child = spawn(process.execPath, ["--conditions=source", OWNER, JSON.stringify(input)], {
+	const child = spawn(process.execPath, ["--conditions=sandbox-agent-source", OWNER, JSON.stringify(input)], {
 		stdio: ["ignore", "pipe", "pipe"],
 		// A group of its own, as a terminal makes one: signals to it are no business of the test's.
 		detached: true,

@@ -1,7 +1,7 @@
 export { EventLog } from "./event-log.ts";
 export type { EventLogOptions } from "./event-log-options.ts";
 export { type LogFileSystem, nodeFileSystem } from "./file-system.ts";
-export { type GapRun, ReadBatch, type RecordRun, recordsOf } from "./read-batch.ts";
+export { type GapRun, ReadBatch, type RecordRun } from "./read-batch.ts";
 export { LogReader } from "./reader.ts";
 export type { AppendRecord, LogGap, LogRecord, RecordKind } from "./record.ts";
 export {

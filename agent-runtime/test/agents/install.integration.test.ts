@@ -70,7 +70,7 @@ describe.skipIf(!available.available)("a full disk", { meta: { skipReason: avail
 		const program = fileURLToPath(new URL("fixtures/failing-install.ts", import.meta.url));
 		const data = join(directory, "data");
 		mkdirSync(data);
-		const script = 'mount -t tmpfs -o size=20m tmpfs "$1" && exec "$2" --conditions=source "$3" "$1"';
+		const script = 'mount -t tmpfs -o size=20m tmpfs "$1" && exec "$2" --conditions=sandbox-agent-source "$3" "$1"';
 		const rights = process.getuid?.() === 0 ? [] : ["--map-root-user"];
 		const args = [...rights, "--mount", "sh", "-c", script, "sh", data, process.execPath, program];
 		const { stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });

@@ -89,7 +89,7 @@ describe("AgentService: installing", () => {
 		const started = join(lab.directory, "started");
 		Object.assign(lab.environment, { STUB_NPM: "install", STUB_GATE: gate, STUB_STARTED: started });
 		const program = fileURLToPath(new URL("fixtures/install-process.ts", import.meta.url));
-		const child = spawn(process.execPath, ["--conditions=source", program, join(lab.directory, "data")], {
+		const child = spawn(process.execPath, ["--conditions=sandbox-agent-source", program, join(lab.directory, "data")], {
 			stdio: ["ignore", "pipe", "inherit"],
 			env: lab.environment,
 		});
@@ -110,7 +110,7 @@ describe("AgentService: installing", () => {
 		const started = join(lab.directory, "started");
 		Object.assign(lab.environment, { STUB_NPM: "hang", STUB_STARTED: started });
 		const program = fileURLToPath(new URL("fixtures/install-process.ts", import.meta.url));
-		const child = spawn(process.execPath, ["--conditions=source", program, join(lab.directory, "data")], {
+		const child = spawn(process.execPath, ["--conditions=sandbox-agent-source", program, join(lab.directory, "data")], {
 			stdio: "ignore",
 			env: lab.environment,
 		});

@@ -40,7 +40,7 @@ describe("api", () => {
 		expect(unknown).toMatchObject({ code: 1, stdout: expect.stringContaining("unsupported agent: a/b") });
 	});
 
-	it("posts, streams and closes a connection", async () => {
+	it("posts, streams and closes a connection [cli/api]", async () => {
 		using home = createTestHome();
 		await using server = await startServerCommand(home);
 		const common = ["-e", `http://127.0.0.1:${server.port}`, "--server-id", "a b"];

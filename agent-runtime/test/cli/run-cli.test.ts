@@ -9,7 +9,7 @@ describe("the command line", () => {
 		expect(await run(home, ["--version"])).toMatchObject({ code: 0, stdout: "sandbox-agent 0.5.0\n", stderr: "" });
 	});
 
-	it("without arguments shows its usage on stderr and ends with 2", async () => {
+	it("without arguments shows its usage on stderr and ends with 2 [cli/usage]", async () => {
 		using home = createTestHome();
 		const result = await run(home, []);
 		expect(result).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("Usage: sandbox-agent") });
@@ -55,13 +55,13 @@ describe("the command line", () => {
 		[["api", "acp", "close"], "--server-id"],
 		[["api", "acp", "post", "--server-id", "x"], "--json"],
 		[["api", "agents", "list", "-e", "ftp://x"], "URL"],
-	])("%j is a usage error that names the mistake", async (words, text) => {
+	])("%j is a usage error that names the mistake [cli/empty-token] [cli/cors-usage]", async (words, text) => {
 		using home = createTestHome();
 		const result = await run(home, words);
 		expect(result).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(text) });
 	});
 
-	it("a port in use is exit 1 with one line that names port and remedy", async () => {
+	it("a port in use is exit 1 with one line that names port and remedy [cli/port-in-use]", async () => {
 		using home = createTestHome();
 		const other = createServer();
 		await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
@@ -86,7 +86,7 @@ describe("the command line", () => {
 		expect(await run(home, words)).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(text) });
 	});
 
-	it("install-agent prints its result in its own spelling", async () => {
+	it("install-agent prints its result in its own spelling [cli/install-agent]", async () => {
 		using home = createTestHome();
 		const result = await run(home, ["install-agent", "mock"]);
 		expect([result.code, JSON.parse(result.stdout)]).toEqual([0, { alreadyInstalled: true, artifacts: [] }]);

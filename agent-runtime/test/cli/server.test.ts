@@ -33,12 +33,12 @@ function installMockLauncher(home: TestHome): void {
 	const folder = join(home.dataDirectory, "bin", "agent_processes");
 	mkdirSync(folder, { recursive: true });
 	const main = new URL("../../src/main.ts", import.meta.url).pathname;
-	const line = `exec '${process.execPath}' --conditions=source --no-warnings '${main}' mock-agent-process "$@"`;
+	const line = `exec '${process.execPath}' --conditions=sandbox-agent-source --no-warnings '${main}' mock-agent-process "$@"`;
 	writeFileSync(join(folder, "mock-acp"), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
 }
 
 describe("the token of a server", () => {
-	it("is minted when none is given; its file is for its user alone and gone at the end", async () => {
+	it("is minted when none is given; its file is for its user alone and gone at the end [cli/mints-token]", async () => {
 		using home = createTestHome();
 		await using server = await startServerCommand(home);
 		const path = join(home.dataDirectory, `token-${server.port}`);
@@ -70,7 +70,7 @@ describe("the token of a server", () => {
 		expect((await server.finished).stderr).not.toContain(token);
 	});
 
-	it("is none with --no-token, quietly on a loopback address and loudly on others", async () => {
+	it("is none with --no-token, quietly on a loopback address and loudly on others [cli/no-token-warning]", async () => {
 		using home = createTestHome();
 		await using local = await startServerCommand(home, ["--no-token"]);
 		expect(await health(local.port)).toBe(200);
@@ -111,7 +111,7 @@ describe("the state directory of a server", () => {
 		expect(readdirSync(join(home.stateRoot, "servers"))).toEqual([`127.0.0.1-${server.port}`]);
 	});
 
-	it("in use by another server is exit 1", async () => {
+	it("in use by another server is exit 1 [server/state-in-use]", async () => {
 		using home = createTestHome();
 		const directory = join(home.path, "shared");
 		await using server = await startServerCommand(home, ["--state-dir", directory]);

@@ -17,7 +17,7 @@ describe("without CORS options", () => {
 		expect(await headersOf({}, "GET")).toEqual({ status: 200, allow: undefined });
 	});
 
-	it("OPTIONS grants methods and headers, but no origin", async () => {
+	it("OPTIONS grants methods and headers, but no origin [cors/preflight]", async () => {
 		expect(await headersOf({}, "OPTIONS", { origin: ORIGIN, authorization: "" })).toEqual({
 			status: 200,
 			allow: "GET,HEAD",
@@ -28,7 +28,7 @@ describe("without CORS options", () => {
 });
 
 describe("with allowed origins", () => {
-	it("an allowed origin is echoed, on errors too, another one is not", async () => {
+	it("an allowed origin is echoed, on errors too, another one is not [cors/listed-origin]", async () => {
 		const cors = { origins: [ORIGIN] };
 		expect(await headersOf(cors, "GET", { origin: ORIGIN })).toMatchObject({ "access-control-allow-origin": ORIGIN });
 		const refused = await headersOf(cors, "GET", { origin: ORIGIN, authorization: "Bearer wrong" });
@@ -37,7 +37,7 @@ describe("with allowed origins", () => {
 		expect(other).not.toHaveProperty("access-control-allow-origin");
 	});
 
-	it("`*` is sent as such and never as the asking origin", async () => {
+	it("`*` is sent as such and never as the asking origin [cors/wildcard]", async () => {
 		const answer = await headersOf({ origins: ["*"] }, "GET", { origin: ORIGIN });
 		expect(answer).toMatchObject({ status: 200, "access-control-allow-origin": "*" });
 	});

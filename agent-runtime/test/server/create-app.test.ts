@@ -8,7 +8,7 @@ const JSON_BODY = { ...AUTHORIZED, "content-type": "application/json" };
 const INSTALL = { method: "POST", path: "/v1/agents/mock/install" };
 
 describe("answers of every kind", () => {
-	it("carry the version, the API generation and vary", async () => {
+	it("carry the version, the API generation and vary [wire/version-headers]", async () => {
 		await using app = await startTestApp();
 		for (const path of ["/", "/v1/health", "/nowhere", "/ui/"]) {
 			const { headers } = await call(app.port, { path });
@@ -50,7 +50,7 @@ describe("answers of every kind", () => {
 });
 
 describe("paths", () => {
-	it("an unknown path is 404 without a token, a trailing slash included", async () => {
+	it("an unknown path is 404 without a token, a trailing slash included [wire/unknown-route]", async () => {
 		await using app = await startTestApp();
 		for (const path of ["/v1", "/v1/health/", "/v1/sessions", "/V1/health", "//", "/v1/acp/", "/v1/acp/a/b", "/uix"]) {
 			const answer = await call(app.port, { path });
@@ -63,7 +63,7 @@ describe("paths", () => {
 		}
 	});
 
-	it("a known path with another method is 405 with allow, but only to who has the token", async () => {
+	it("a known path with another method is 405 with allow, but only to who has the token [wire/method-not-allowed]", async () => {
 		await using app = await startTestApp();
 		const stranger = await call(app.port, { method: "PUT", path: "/v1/health" });
 		expect([stranger.status, stranger.headers.allow]).toEqual([401, undefined]);
@@ -117,7 +117,7 @@ describe("queries and bodies", () => {
 		expect((await call(app.port, { ...INSTALL, headers, body: "{}" })).status).toBe(200);
 	});
 
-	it("what is not JSON is 400, what does not fit is 422 and names the field", async () => {
+	it("what is not JSON is 400, what does not fit is 422 and names the field [wire/body-not-json] [wire/problem-everywhere]", async () => {
 		await using app = await startTestApp();
 		for (const body of ["", "{", "nonsense", '{"a":1}}']) {
 			const answer = await call(app.port, { ...INSTALL, headers: JSON_BODY, body });

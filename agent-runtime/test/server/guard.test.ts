@@ -10,7 +10,7 @@ const UNAUTHORIZED = { status: 401, code: "token_invalid" };
 const health = (headers: Record<string, string>) => ({ path: "/v1/health", headers: { ...AUTHORIZED, ...headers } });
 
 describe("the host name", () => {
-	it("of a server on a loopback address is one of this machine's, whatever the port", async () => {
+	it("of a server on a loopback address is one of this machine's, whatever the port [guard/foreign-host]", async () => {
 		await using app = await startTestApp({ guard: { allowedHosts: ["box.example"] } });
 		for (const host of [
 			"localhost",
@@ -72,7 +72,7 @@ describe("the host name", () => {
 });
 
 describe("the origin", () => {
-	it("is absent, or the server's own address, or a configured one", async () => {
+	it("is absent, or the server's own address, or a configured one [guard/foreign-origin]", async () => {
 		await using app = await startTestApp({ guard: { allowedOrigins: ["https://app.example"] } });
 		const own = `127.0.0.1:${app.port}`;
 		for (const headers of [
@@ -106,7 +106,7 @@ describe("the origin", () => {
 		for (const path of ["/", "/ui", "/ui/x"]) expect((await call(app.port, { path, headers })).status).toBe(200);
 	});
 
-	it("of an upgrade is checked like any other", async () => {
+	it("of an upgrade is checked like any other [guard/upgrades]", async () => {
 		await using app = await startTestApp();
 		const upgrade = { connection: "Upgrade", upgrade: "websocket" };
 		expect((await call(app.port, health({ ...upgrade, origin: "http://evil.example" }))).status).toBe(403);
@@ -120,7 +120,7 @@ describe("the origin", () => {
 });
 
 describe("the token", () => {
-	it("is accepted in one form alone", async () => {
+	it("is accepted in one form alone [guard/token-scheme]", async () => {
 		await using app = await startTestApp();
 		for (const authorization of [
 			`bearer ${TOKEN}`,
@@ -159,7 +159,7 @@ describe("the token", () => {
 		});
 	});
 
-	it("comes before the body is looked at", async () => {
+	it("comes before the body is looked at [guard/token-order]", async () => {
 		await using app = await startTestApp();
 		const answer = await call(app.port, { method: "POST", path: "/v1/agents/mock/install", body: "x".repeat(5000) });
 		expect(answer.status).toBe(401);

@@ -90,15 +90,15 @@ export function resolveSource(from: string, specifier: string): string | undefin
 	if (folder === undefined) return undefined;
 	const manifest = manifestOf(folder);
 	const target = specifier.startsWith("#")
-		? manifest.imports?.[specifier]?.browser?.source
+		? manifest.imports?.[specifier]?.browser?.["sandbox-agent-source"]
 		: exportTarget(manifest, `.${specifier.slice(packageOf(specifier)?.length)}`);
 	return target === undefined ? undefined : join(folder, target);
 }
 
 function exportTarget(manifest: Manifest, subpath: string): string | undefined {
-	const exact = manifest.exports[subpath]?.source;
+	const exact = manifest.exports[subpath]?.["sandbox-agent-source"];
 	if (exact !== undefined) return exact;
-	const pattern = manifest.exports["./*"]?.source;
+	const pattern = manifest.exports["./*"]?.["sandbox-agent-source"];
 	return subpath.startsWith("./") ? pattern?.replace("*", subpath.slice(2)) : undefined;
 }
 

@@ -26,7 +26,7 @@ async function bundle(condition: string): Promise<{ code: string; external: stri
 	const build = await rolldown({
 		input: ENTRY,
 		platform: "browser",
-		resolve: { conditionNames: ["source", condition, "import", "default"] },
+		resolve: { conditionNames: ["sandbox-agent-source", condition, "import", "default"] },
 		logLevel: "silent",
 	});
 	const { output } = await build.generate({ format: "esm", codeSplitting: false });

@@ -42,7 +42,7 @@ export class RuntimeServer implements AsyncDisposable {
 		const child = spawn(
 			process.execPath,
 			[
-				...["--conditions=source", "--disable-warning=ExperimentalWarning", MAIN, "server"],
+				...["--conditions=sandbox-agent-source", "--disable-warning=ExperimentalWarning", MAIN, "server"],
 				...["--port", String(this.#port), "--token-file", join(this.home, "token")],
 				...["--state-dir", join(this.home, "state"), "--ready-fd", "3"],
 			],

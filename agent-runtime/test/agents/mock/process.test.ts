@@ -23,7 +23,12 @@ afterEach(async () => {
 async function connect(): Promise<TestClient> {
 	const transport = await ProcessTransport.start({
 		command: process.execPath,
-		args: ["--conditions=source", "--disable-warning=ExperimentalWarning", program, join(directory, "sessions")],
+		args: [
+			"--conditions=sandbox-agent-source",
+			"--disable-warning=ExperimentalWarning",
+			program,
+			join(directory, "sessions"),
+		],
 		environment: { PATH: process.env.PATH ?? "" },
 	});
 	const client = new TestClient(transport);

@@ -38,7 +38,7 @@ export interface CommandOptions {
 
 /** Starts the command from its sources. */
 export function startCommand(home: TestHome, words: readonly string[], options: CommandOptions = {}): ChildProcess {
-	return spawn(process.execPath, ["--conditions=source", "--no-warnings", MAIN, ...words], {
+	return spawn(process.execPath, ["--conditions=sandbox-agent-source", "--no-warnings", MAIN, ...words], {
 		env: { ...home.environment, ...options.environment },
 		stdio: options.stdio ?? ["ignore", "pipe", "pipe"],
 	});
