@@ -39,7 +39,7 @@ describe("a message to an agent", () => {
 		expect(reply.json.result.line).toBe(body.replace("\r\n", "  ").replace("\n", " "));
 	});
 
-	it("is checked for media type, accept, JSON, agent and connection, in this order [acp/check-order]", async () => {
+	it("is checked for media type, accept, JSON, agent and connection, in this order [acp/check-order] [wire/body-not-object]", async () => {
 		const server = await start();
 		const text = { "content-type": "text/plain", accept: "text/html" };
 		const json = { accept: "text/html" };
