@@ -6,7 +6,8 @@ export type ErrorReporter = (error: unknown, context: string) => void;
  * rejects, is reported and harms no other.
  */
 export class Listeners<Value> {
-	readonly #listeners = new Set<{ call: (value: Value) => unknown }>();
+	/** Replaced at each change: a value goes to those who listened when it came. */
+	#listeners: readonly { readonly call: (value: Value) => unknown }[] = [];
 	readonly #context: string;
 	readonly #report: ErrorReporter;
 
@@ -17,22 +18,22 @@ export class Listeners<Value> {
 	}
 
 	get size(): number {
-		return this.#listeners.size;
+		return this.#listeners.length;
 	}
 
 	/** Adds a function; the same one may be added several times. Returns its removal, which may be called repeatedly. */
 	add(listener: (value: Value) => unknown): () => void {
 		const entry = { call: listener };
-		this.#listeners.add(entry);
+		this.#listeners = [...this.#listeners, entry];
 		return () => {
-			this.#listeners.delete(entry);
+			this.#listeners = this.#listeners.filter((other) => other !== entry);
 		};
 	}
 
 	/** Calls all of them. Returns how many took the value without throwing. */
 	emit(value: Value): number {
 		let taken = 0;
-		for (const entry of [...this.#listeners]) {
+		for (const entry of this.#listeners) {
 			try {
 				const result = entry.call(value);
 				if (result instanceof Promise) result.catch((error: unknown) => this.#report(error, this.#context));
@@ -45,6 +46,6 @@ export class Listeners<Value> {
 	}
 
 	clear(): void {
-		this.#listeners.clear();
+		this.#listeners = [];
 	}
 }

@@ -3,8 +3,9 @@ import { abortable } from "@sandbox-agent/core/util";
 import { v4 } from "uuid";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
+import type { ConnectionHandler } from "./connection-handler.ts";
 import { isObject } from "./envelope.ts";
-import { type ConnectionHandler, LiveAcpConnection } from "./live-acp-connection.ts";
+import { LiveAcpConnection } from "./live-acp-connection.ts";
 
 /** Version of the Agent Client Protocol. */
 const PROTOCOL_VERSION = 1;

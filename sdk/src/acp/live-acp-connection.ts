@@ -5,6 +5,7 @@ import { requestPath } from "../http/client.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import { copyOf, exitError, toError } from "./connection-errors.ts";
+import type { ConnectionHandler, LogLine, PendingRequest } from "./connection-handler.ts";
 import { isConnectionDead, isResendable, isUndelivered, markUndelivered } from "./delivery.ts";
 import {
 	type Envelope,
@@ -19,43 +20,10 @@ import {
 	toRpcError,
 } from "./envelope.ts";
 import { answerEventId, clientEventId, lineEventId, replyEventId } from "./event-id.ts";
+import { type LogPageRequest, readLogPage } from "./log-page.ts";
 import { type LogEnd, LogReader } from "./log-reader.ts";
 import { Outbox } from "./outbox.ts";
 import { ReplyFallback } from "./reply-fallback.ts";
-
-/** A request of this client that waits for its reply. */
-export interface PendingRequest {
-	/** JSON-RPC id. */
-	readonly id: string;
-	readonly method: string;
-	readonly params: Params;
-	/** Whom the request belongs to; the connection only hands it back. */
-	readonly owner: unknown;
-	/** The sender sends the same message again when the agent never got it. */
-	readonly willRetry: boolean;
-	/** Ends the wait of the caller. Only the first call counts. */
-	settle(outcome: { result: unknown } | { error: Error }): void;
-}
-
-/** What travels on a connection is told in order, before anyone who waits for it is woken. */
-export interface ConnectionHandler {
-	/** A message of this client is about to be sent. */
-	onOutgoing(connection: LiveAcpConnection, envelope: Envelope, eventId: string, owner: unknown): void;
-	/**
-	 * A message of the agent. For the reply to a request, `pending` is that request, and the handler settles it with
-	 * {@link settleFrom} when everything before it has been dealt with. A returned promise slows the reading down.
-	 */
-	onIncoming(
-		connection: LiveAcpConnection,
-		envelope: Envelope,
-		eventId: string,
-		pending: PendingRequest | undefined,
-	): void | Promise<void>;
-	/** The connection has ended; nothing more is told about it. */
-	onEnd(connection: LiveAcpConnection, error: Error): void;
-	/** Something the agent said is lost, or may be; `undefined`: not any more. */
-	onDegraded(connection: LiveAcpConnection, reason: string | undefined): void;
-}
 
 /** What a connection is made of. */
 export interface LiveAcpConnectionOptions {
@@ -112,6 +80,7 @@ export class LiveAcpConnection {
 	readonly #undecided = new Set<string>();
 	readonly #stopReading = new AbortController();
 	readonly #stopSending = new AbortController();
+	#reader: LogReader | undefined;
 	#reading: Promise<void> | undefined;
 	#error: Error | undefined;
 	#created = false;
@@ -215,6 +184,12 @@ export class LiveAcpConnection {
 		await this.#reading;
 	}
 
+	/** Reads lines again that were told before. Resolves with the id of the last one that was read or is lost. */
+	async reread(page: Omit<LogPageRequest, "onGap">): Promise<number> {
+		const log = { link: this.#options.link, path: this.#path, epoch: this.#reader?.epoch };
+		return await readLogPage(log, { ...page, onGap: (gap) => this.#tellGap(gap) });
+	}
+
 	/** Hands a message to the server; what goes wrong settles the request. */
 	#dispatch(envelope: RequestEnvelope & { id: string }, pending: PendingRequest, options: SendOptions): void {
 		if (!options.recorded) {
@@ -263,9 +238,9 @@ export class LiveAcpConnection {
 	}
 
 	async #read(): Promise<void> {
-		const reader = new LogReader({
+		this.#reader = new LogReader({
 			link: this.#options.link,
-			path: requestPath(this.#path, {}),
+			path: this.#path,
 			mayAppear: () => !this.#created,
 			handler: {
 				onLine: (data, position) => this.#onLine(data, position),
@@ -274,14 +249,13 @@ export class LiveAcpConnection {
 				onActivity: () => this.#fallback.touch(),
 			},
 		});
-		const end = await reader.run(this.#stopReading.signal);
+		const end = await this.#reader.run(this.#stopReading.signal);
 		if (end.kind !== "stopped") this.end(this.#endError(end));
 	}
 
 	/** Replies may be among what is lost: the server is asked for those that are still waited for. */
-	#onGap({ from, to }: { from: number; to: number }): void {
-		this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
-		this.#options.handler.onDegraded(this, undefined);
+	#onGap(gap: { from: number; to: number }): void {
+		this.#tellGap(gap);
 		for (const pending of this.#pending.values()) {
 			if (this.#undecided.has(pending.id)) continue;
 			const { id, method, params } = pending;
@@ -293,6 +267,11 @@ export class LiveAcpConnection {
 				(error: unknown) => this.#fail(pending, toError(error)),
 			);
 		}
+	}
+
+	#tellGap({ from, to }: { from: number; to: number }): void {
+		this.#options.handler.onDegraded(this, `messages ${from} to ${to} of ${this.agent} are not retained any more`);
+		this.#options.handler.onDegraded(this, undefined);
 	}
 
 	/** What requests end with that were accepted and whose replies will not be heard. */
@@ -322,18 +301,18 @@ export class LiveAcpConnection {
 		// A log without an epoch lives as long as its connection, whose id is unique.
 		const eventId = lineEventId(position.epoch ?? this.connectionId, position.id);
 		if (isReply(envelope) && this.#fallback.isDelivered(envelope)) return undefined;
-		const held = this.#deliver(envelope, eventId);
+		const held = this.#deliver(envelope, eventId, { id: position.id, length: data.length });
 		if (envelope.method === "_adapter/agent_exited") this.#endSoon(exitError(this.agent, paramsOf(envelope)));
 		return held;
 	}
 
-	#deliver(envelope: Envelope, eventId: string): void | Promise<void> {
+	#deliver(envelope: Envelope, eventId: string, line?: LogLine): void | Promise<void> {
 		const pending = isReply(envelope) ? this.#takePending(envelope) : undefined;
-		if (!pending || !envelope.error) return this.#options.handler.onIncoming(this, envelope, eventId, pending);
+		if (!pending || !envelope.error) return this.#options.handler.onIncoming(this, envelope, eventId, pending, line);
 		const error = this.#judge(fromRpcError(envelope.error));
 		const settle: PendingRequest["settle"] = () => pending.settle({ error });
 		if (!pending.willRetry || !isResendable(error)) {
-			return this.#options.handler.onIncoming(this, envelope, eventId, { ...pending, settle });
+			return this.#options.handler.onIncoming(this, envelope, eventId, { ...pending, settle }, line);
 		}
 		// The same message is sent again and gets its reply then.
 		pending.settle({ error });
@@ -382,10 +361,4 @@ export class LiveAcpConnection {
 		const error = this.#error ?? this.#dying?.error;
 		if (error) throw markUndelivered(copyOf(error));
 	}
-}
-
-/** Settles a request from its reply. */
-export function settleFrom(pending: PendingRequest, reply: Envelope): void {
-	if (reply.error) pending.settle({ error: fromRpcError(reply.error) });
-	else pending.settle({ result: reply.result });
 }

@@ -25,6 +25,8 @@ export interface LogReaderOptions {
 	readonly handler: LogHandler;
 	/** Whether the connection may still come into being, so that an unknown id is no answer yet. */
 	readonly mayAppear: () => boolean;
+	/** Where to go on: the last line that is known, and the epoch of its log. @default the beginning */
+	readonly from?: { readonly id: number; readonly epoch: string | undefined };
 }
 
 /** Why a reader ended. */
@@ -41,7 +43,7 @@ const NOT_DURABLE = "the event log is not on disk";
 const RETRY = { firstMs: 25, maxMs: 500 };
 
 /**
- * Reads the event log of one ACP connection from its beginning, across broken streams and restarted servers. Each line
+ * Reads the event log of one ACP connection, across broken streams and restarted servers. Each line
  * is told once, in order; lines that are lost are told as a gap.
  */
 export class LogReader {
@@ -51,6 +53,13 @@ export class LogReader {
 
 	constructor(options: LogReaderOptions) {
 		this.#options = options;
+		this.#cursor = options.from?.id ?? 0;
+		this.#epoch = options.from?.epoch;
+	}
+
+	/** Names the log that is read, where the server gives it a name. */
+	get epoch(): string | undefined {
+		return this.#epoch;
 	}
 
 	/** Reads until the signal aborts or the log is gone. Never rejects. */
@@ -101,8 +110,13 @@ export class LogReader {
 			async (events) => {
 				for (const event of events) {
 					if (signal.aborted) return true;
-					end = await this.#handle(event);
-					if (end) return true;
+					// Awaited only when there is something to wait for: most lines need no turn of the event loop.
+					const outcome = this.#handle(event);
+					if (outcome instanceof Promise) await outcome;
+					else if (outcome) {
+						end = outcome;
+						return true;
+					}
 				}
 				return false;
 			},
@@ -111,7 +125,8 @@ export class LogReader {
 		return end;
 	}
 
-	async #handle(event: EventSourceMessage): Promise<LogEnd | undefined> {
+	/** Tells one event. Returns the end of the reading, where it is one, or a promise to wait for. */
+	#handle(event: EventSourceMessage): LogEnd | Promise<void> | undefined {
 		const { handler, path } = this.#options;
 		switch (event.event ?? "message") {
 			case "message": {
@@ -122,10 +137,7 @@ export class LogReader {
 					if (id > this.#cursor + 1) handler.onGap({ from: this.#cursor + 1, to: id - 1 });
 					this.#cursor = id;
 				}
-				// Awaited only when there is something to wait for: most lines need no turn of the event loop.
-				const held = handler.onLine(event.data, { epoch: this.#epoch, id: this.#cursor });
-				if (held) await held;
-				return undefined;
+				return handler.onLine(event.data, { epoch: this.#epoch, id: this.#cursor }) ?? undefined;
 			}
 			case "gap": {
 				const gap = readGap(event.data);

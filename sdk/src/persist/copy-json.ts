@@ -1,5 +1,5 @@
 /**
- * A deep copy of a value that JSON can hold. Several times faster than `structuredClone`, which matters for messages that
+ * A deep copy of a value that JSON can hold. Many times faster than `structuredClone`, which matters for messages that
  * come by the ten thousand. Members that are `undefined` are kept out.
  */
 export function copyJson<Value>(value: Value): Value {
@@ -8,12 +8,18 @@ export function copyJson<Value>(value: Value): Value {
 		// The copy of an array of a type is an array of that type.
 		return value.map(copyJson) as Value;
 	}
-	const copy: { [member: string]: unknown } = {};
-	for (const [name, member] of Object.entries(value)) {
-		if (member === undefined) continue;
-		// Assignment would run the setter of this one name.
-		if (name === "__proto__") Object.defineProperty(copy, name, { value: copyJson(member), enumerable: true });
-		else copy[name] = copyJson(member);
+	// One step for the members that need no copy of their own, which are most.
+	const copy: { [member: string]: unknown } = { ...value };
+	for (const name in copy) {
+		const member = copy[name];
+		if (member === undefined) delete copy[name];
+		else if (typeof member === "object" && member !== null) replace(copy, name, copyJson(member));
 	}
 	return copy as Value;
+}
+
+function replace(target: { [member: string]: unknown }, name: string, value: unknown): void {
+	// Assignment would run the setter of this one name.
+	if (name === "__proto__") Object.defineProperty(target, name, { value });
+	else target[name] = value;
 }

@@ -1,20 +1,26 @@
 import type { PromptResponse, SessionUpdate } from "@agentclientprotocol/sdk";
-import type { SessionEvent } from "@sandbox-agent/core/session";
-import { isObject, paramsOf } from "../acp/envelope.ts";
+import { type LiveUpdate, UpdateBuffer } from "./update-buffer.ts";
 
 /** How a stream gets its prompt on the way. */
 export interface PromptStreamSource {
-	/** Tells the session's events from now on. */
-	subscribe(listener: (event: SessionEvent) => void): () => void;
+	/** Tells the session's updates from now on. */
+	subscribe(listener: (update: LiveUpdate) => void): () => void;
 	/** Sends the prompt; resolves when the turn has ended and all its updates were told. */
 	send(signal: AbortSignal): Promise<PromptResponse>;
 	/** The caller's own signal. */
 	readonly signal: AbortSignal | undefined;
 }
 
+/** What a stream keeps in memory for a reader that is slower than the agent. */
+const LIMITS = { updates: 1_000, characters: 4 * 1024 * 1024 };
+
 /**
  * One turn as it happens: the updates of the agent in order, then the end. Leaving the loop early cancels the turn.
- * A turn that fails throws from the loop. Updates wait in memory until they are taken.
+ * A turn that fails throws from the loop.
+ *
+ * A slow reader does not slow the agent down. Up to 1,000 updates or 4 Mi characters wait in memory; what comes behind
+ * them is read again, from the server's log, when the loop gets there. What the server does not retain any more by then
+ * is told as a status event, as any gap; the connection of an agent that has ended is not retained.
  *
  * @example
  * const turn = session.stream("Fix the failing test");
@@ -29,19 +35,18 @@ export class PromptStream implements AsyncIterable<SessionUpdate> {
 	/** How the turn ended. Rejects when it failed, or was left early. */
 	readonly response: Promise<PromptResponse>;
 	readonly #abort = new AbortController();
-	#updates: SessionUpdate[] = [];
+	readonly #signal: AbortSignal;
+	readonly #buffer = new UpdateBuffer(LIMITS);
 	#ended = false;
 	#wake: (() => void) | undefined;
 
 	constructor(source: PromptStreamSource) {
-		const unsubscribe = source.subscribe((event) => {
-			const update = updateOf(event);
-			if (!update) return;
-			this.#updates.push(update);
+		const unsubscribe = source.subscribe((update) => {
+			this.#buffer.push(update);
 			this.#wake?.();
 		});
-		const signal = source.signal ? AbortSignal.any([source.signal, this.#abort.signal]) : this.#abort.signal;
-		this.response = source.send(signal).finally(() => {
+		this.#signal = source.signal ? AbortSignal.any([source.signal, this.#abort.signal]) : this.#abort.signal;
+		this.response = source.send(this.#signal).finally(() => {
 			unsubscribe();
 			this.#ended = true;
 			this.#wake?.();
@@ -58,25 +63,22 @@ export class PromptStream implements AsyncIterable<SessionUpdate> {
 	async *[Symbol.asyncIterator](): AsyncGenerator<SessionUpdate, void, undefined> {
 		try {
 			while (true) {
-				const updates = this.#updates;
-				this.#updates = [];
-				yield* updates;
-				if (this.#updates.length > 0) continue;
-				if (this.#ended) break;
-				await new Promise<void>((resolve) => {
-					this.#wake = resolve;
-				});
+				const updates = this.#buffer.take();
+				if (updates.length > 0) for (const update of updates) yield update;
+				else if (!this.#buffer.isEmpty) await this.#buffer.refill(this.#signal);
+				else if (this.#ended) break;
+				else await this.#change();
 			}
 			await this.response;
 		} finally {
 			this.cancel();
 		}
 	}
-}
 
-function updateOf({ payload }: SessionEvent): SessionUpdate | undefined {
-	if (payload.method !== "session/update") return undefined;
-	const { update } = paramsOf(payload);
-	// Kinds newer than the type pass through: the type names those this build knows.
-	return isObject(update) ? (update as unknown as SessionUpdate) : undefined;
+	async #change(): Promise<void> {
+		await new Promise<void>((resolve) => {
+			this.#wake = resolve;
+		});
+		this.#wake = undefined;
+	}
 }

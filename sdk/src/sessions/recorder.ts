@@ -9,7 +9,7 @@ export interface RecorderJob {
 	readonly sender: "client" | "agent";
 	readonly payload: SessionEventPayload;
 	/** Runs after the event is stored and before listeners are told. */
-	readonly before?: (() => void | Promise<void>) | undefined;
+	readonly before?: (() => Promise<void> | undefined) | undefined;
 	/** Runs after listeners were told: wakes those who wait for what the event means. */
 	readonly after?: (() => void) | undefined;
 }
@@ -101,7 +101,18 @@ export class SessionRecorder {
 			const batch = this.#jobs;
 			this.#jobs = [];
 			for (const [index, job] of batch.entries()) {
-				await this.#record(job);
+				let event = this.#eventOf(job, this.#nextIndex ?? (await this.#lastIndex()) + 1);
+				try {
+					await this.#driver.insertEvent(this.#sessionId, event);
+					this.#nextIndex = event.eventIndex + 1;
+				} catch (error) {
+					event = await this.#storeAgain(event, error);
+				}
+				// Events come by the ten thousand: the store is the only one that each of them waits for.
+				const folding = this.#try(job.before);
+				if (folding) await folding;
+				this.#listeners.emit(event);
+				job.after?.();
 				if (batch.length - index <= LOW_WATER) this.#wake();
 			}
 		}
@@ -115,44 +126,38 @@ export class SessionRecorder {
 		for (const resolve of drained) resolve();
 	}
 
-	async #record(job: RecorderJob): Promise<void> {
-		try {
-			const event = await this.#store(job);
-			await job.before?.();
-			this.#listeners.emit(event);
-		} catch (error) {
-			this.#report(error, `recording an event of session '${this.#sessionId}'`);
-		} finally {
-			job.after?.();
-		}
+	#eventOf({ id, connectionId, sender, payload }: RecorderJob, eventIndex: number): SessionEvent {
+		return { id, eventIndex, sessionId: this.#sessionId, createdAt: Date.now(), connectionId, sender, payload };
 	}
 
-	async #store(job: RecorderJob): Promise<SessionEvent> {
-		for (let attempt = 1; ; attempt++) {
-			this.#nextIndex ??= (await this.#lastIndex()) + 1;
-			const event: SessionEvent = {
-				id: job.id,
-				eventIndex: this.#nextIndex,
-				sessionId: this.#sessionId,
-				createdAt: Date.now(),
-				connectionId: job.connectionId,
-				sender: job.sender,
-				payload: job.payload,
-			};
+	/** Offers an event that the store refused to the places behind it, when its own was taken by another writer. */
+	async #storeAgain(refused: SessionEvent, refusal: unknown): Promise<SessionEvent> {
+		let event = refused;
+		let error = refusal;
+		for (let attempt = 1; attempt < TRIES; attempt++) {
+			const last = await this.#lastIndex();
+			if (last < event.eventIndex) break;
+			event = { ...event, eventIndex: last + 1 };
 			try {
 				await this.#driver.insertEvent(this.#sessionId, event);
-				this.#nextIndex++;
+				this.#nextIndex = event.eventIndex + 1;
 				return event;
-			} catch (error) {
-				const place = this.#nextIndex;
-				this.#nextIndex = undefined;
-				// Another writer took the place: the store says which one is free.
-				const taken = attempt < TRIES && (await this.#lastIndex()) >= place;
-				if (taken) continue;
-				this.#nextIndex = place + 1;
-				this.#report(error, `storing an event of session '${this.#sessionId}'`);
-				return event;
+			} catch (failure) {
+				error = failure;
 			}
+		}
+		this.#nextIndex = event.eventIndex + 1;
+		this.#report(error, `storing an event of session '${this.#sessionId}'`);
+		return event;
+	}
+
+	#try(run: RecorderJob["before"]): Promise<void> | undefined {
+		const report = (error: unknown) => this.#report(error, `recording an event of session '${this.#sessionId}'`);
+		try {
+			return run?.()?.catch(report);
+		} catch (error) {
+			report(error);
+			return undefined;
 		}
 	}
 

@@ -59,6 +59,12 @@ export function choicesFromReply(result: unknown): Choices {
 	};
 }
 
+/** Whether an update of the agent may change the choices. */
+export function isChoiceUpdate(update: unknown): boolean {
+	if (!isObject(update)) return false;
+	return update.sessionUpdate === "config_option_update" || update.sessionUpdate === "current_mode_update";
+}
+
 /** The choices after an update of the agent; `undefined` when it changes none. */
 export function choicesAfterUpdate(choices: Choices, update: unknown): Choices | undefined {
 	if (!isObject(update)) return undefined;

@@ -1,16 +1,12 @@
 import type { SessionRecord } from "@sandbox-agent/core/session";
+import { type ConnectionHandler, type LogLine, type PendingRequest, settleFrom } from "../acp/connection-handler.ts";
 import { type Envelope, isObject, isReply, isRequest, paramsOf, type RequestEnvelope } from "../acp/envelope.ts";
-import {
-	type ConnectionHandler,
-	type LiveAcpConnection,
-	type PendingRequest,
-	settleFrom,
-} from "../acp/live-acp-connection.ts";
+import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { METHOD_NOT_FOUND } from "../errors/index.ts";
 import { type ErrorReporter, Listeners } from "../listeners.ts";
 import { copyJson } from "../persist/copy-json.ts";
 import type { Permissions } from "./permissions.ts";
-import { type Choices, choicesAfterRequest, choicesAfterUpdate } from "./session-options.ts";
+import { type Choices, choicesAfterRequest, choicesAfterUpdate, isChoiceUpdate } from "./session-options.ts";
 import { SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
 
@@ -31,6 +27,7 @@ const HELD_MESSAGES = 1_000;
 interface Held {
 	readonly envelope: Envelope;
 	readonly eventId: string;
+	readonly line: LogLine | undefined;
 }
 
 /** Per connection: which agent session is which of ours. */
@@ -99,6 +96,7 @@ export class SessionRouter implements ConnectionHandler {
 		envelope: Envelope,
 		eventId: string,
 		pending: PendingRequest | undefined,
+		line?: LogLine,
 	): void | Promise<void> {
 		if (pending) return this.#onReply(connection, envelope, eventId, pending);
 		// The reply to a request that nobody waits for any more belongs to nobody.
@@ -107,9 +105,9 @@ export class SessionRouter implements ConnectionHandler {
 		if (typeof sessionId !== "string") return this.#onConnectionMessage(connection, envelope, eventId);
 		const routes = this.#routesOf(connection);
 		const state = routes.sessions.get(sessionId);
-		if (state) return this.#onSessionMessage(connection, state, envelope, eventId);
+		if (state) return this.#onSessionMessage(connection, state, envelope, eventId, line);
 		if (routes.opening > 0 && routes.held.length < HELD_MESSAGES) {
-			routes.held.push({ envelope, eventId });
+			routes.held.push({ envelope, eventId, line });
 			return undefined;
 		}
 		if (isRequest(envelope)) this.#refuse(connection, envelope, eventId);
@@ -159,14 +157,24 @@ export class SessionRouter implements ConnectionHandler {
 		state: SessionState,
 		envelope: Envelope,
 		eventId: string,
+		line: LogLine | undefined,
 	): void | Promise<void> {
+		const { connectionId } = connection;
+		const event = { id: eventId, connectionId, sender: "agent" as const, payload: envelope };
+		if (isRequest(envelope)) {
+			return state.recorder.push({ ...event, after: () => this.#onRequest(connection, state, envelope, eventId) });
+		}
+		if (envelope.method !== "session/update") return state.recorder.push(event);
+		const { sessionId, update } = paramsOf(envelope);
 		return state.recorder.push({
-			...agentEvent(connection, envelope, eventId),
-			before:
-				envelope.method === "session/update"
-					? () => this.#fold(state, (record) => choicesAfterUpdate(record, paramsOf(envelope).update))
+			...event,
+			before: isChoiceUpdate(update)
+				? () => this.#fold(state, (record) => choicesAfterUpdate(record, update))
+				: undefined,
+			after:
+				state.updateListeners.size > 0
+					? () => state.updateListeners.emit({ update, agentSessionId: String(sessionId), connection, line })
 					: undefined,
-			after: isRequest(envelope) ? () => this.#onRequest(connection, state, envelope, eventId) : undefined,
 		});
 	}
 
@@ -211,7 +219,8 @@ export class SessionRouter implements ConnectionHandler {
 		const { held } = routes;
 		routes.held = [];
 		// Those of sessions that are still unknown are kept again.
-		for (const { envelope, eventId } of held) void this.onIncoming(connection, envelope, eventId, undefined);
+		for (const { envelope, eventId, line } of held)
+			void this.onIncoming(connection, envelope, eventId, undefined, line);
 	}
 
 	async #fold(state: SessionState, change: (record: SessionRecord) => Choices | undefined): Promise<void> {

@@ -3,6 +3,7 @@ import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { type ErrorReporter, Listeners } from "../listeners.ts";
 import type { SessionPermissionRequest } from "./permission-types.ts";
 import { SessionRecorder } from "./recorder.ts";
+import type { LiveUpdate } from "./update-buffer.ts";
 
 /** Where a session lives on the agent's side. */
 export interface SessionBinding {
@@ -47,6 +48,8 @@ export class SessionState {
 	readonly recorder: SessionRecorder;
 	readonly listeners: Listeners<SessionEvent>;
 	readonly permissionListeners: Listeners<SessionPermissionRequest>;
+	/** Streams of turns: told behind the listeners of events. */
+	readonly updateListeners: Listeners<LiveUpdate>;
 	/** The record as last loaded or stored. */
 	record: SessionRecord | undefined;
 	binding: SessionBinding | undefined;
@@ -60,6 +63,7 @@ export class SessionState {
 		this.id = id;
 		this.listeners = new Listeners("session event listener", report);
 		this.permissionListeners = new Listeners("permission listener", report);
+		this.updateListeners = new Listeners("prompt stream", report);
 		this.recorder = new SessionRecorder({ sessionId: id, driver, listeners: this.listeners, report });
 	}
 

@@ -73,10 +73,13 @@ export class Session {
 		return await this.#sessions.prompt(this.id, prompt, options);
 	}
 
-	/** Sends a prompt and tells its turn update by update. Leaving the loop cancels the turn. */
+	/**
+	 * Sends a prompt and tells its turn update by update. Leaving the loop cancels the turn. A slow loop costs neither the
+	 * agent nor memory: see {@link PromptStream}.
+	 */
 	stream(prompt: PromptInput, options: RequestOptions = {}): PromptStream {
 		return new PromptStream({
-			subscribe: (listener) => this.onEvent(listener),
+			subscribe: (listener) => this.#sessions.onUpdate(this.id, listener),
 			send: (signal) => this.prompt(prompt, { ...options, signal }),
 			signal: options.signal,
 		});

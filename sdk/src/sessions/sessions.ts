@@ -35,6 +35,7 @@ import type {
 	SessionSendOptions,
 	SessionsOptions,
 } from "./session-types.ts";
+import type { LiveUpdate } from "./update-buffer.ts";
 
 /** Limit of writing what is left when the client is disposed, in milliseconds. */
 const FLUSH_MS = 10_000;
@@ -232,6 +233,12 @@ export class Sessions {
 	onEvent(id: string, listener: SessionEventListener): () => void {
 		this.#assertUsable();
 		return this.#store.state(id).listeners.add(listener);
+	}
+
+	/** Tells the updates of a session's agent, behind the listeners of events. */
+	onUpdate(id: string, listener: (update: LiveUpdate) => void): () => void {
+		this.#assertUsable();
+		return this.#store.state(id).updateListeners.add(listener);
 	}
 
 	onPermissionRequest(id: string, listener: PermissionRequestListener): () => void {
