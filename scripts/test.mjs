@@ -72,18 +72,15 @@ const env = { ...process.env, ...colours, PATH: `${ROOT}/node_modules/.bin:${pro
 const results = [];
 let services;
 try {
-	for (const lane of lanes.filter((lane) => lane.first)) results.push(await runLane(lane, env));
+	const run = async (queue, environment) => {
+		for (const lane of queue) results.push(await runLane(lane, environment));
+	};
+	const { waiting = [], unit = [], ...queues } = Object.groupBy(lanes, (lane) => lane.queue);
+	const patient = run(waiting, env);
+	await run(unit, env);
 	if (lanes.some((lane) => lane.services) && !interruption.signal.aborted) services = await startServices();
 	const full = { ...env, ...services?.environment };
-	// Each queue runs its lanes one after the other, beside the others.
-	const queues = Map.groupBy(
-		lanes.filter((lane) => !lane.first),
-		(lane) => lane.queue,
-	);
-	const running = [...queues.values()].map(async (queue) => {
-		for (const lane of queue) results.push(await runLane(lane, full));
-	});
-	await Promise.all(running);
+	await Promise.all([patient, ...Object.values(queues).map((queue) => run(queue, full))]);
 } finally {
 	const containers = await remainingContainers({ ...env, ...services?.environment });
 	await services?.stop();
