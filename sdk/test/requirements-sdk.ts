@@ -95,6 +95,15 @@ export const SDK_REQUIREMENTS = [
 	{ id: "sdk-list-filter", sentence: "Sessions can be listed by agent and by whether they are alive." },
 	{ id: "sdk-no-hidden-fallback", sentence: "Asking for an agent that does not exist is one request and one error." },
 	{ id: "sdk-stream-updates", sentence: "A turn can be read as an async iteration; leaving it cancels the turn." },
+	{
+		id: "sdk-stream-bounded",
+		sentence:
+			"A turn that is read slowly, or not at all, costs a bounded amount of memory and loses nothing that its server retains.",
+	},
+	{
+		id: "sdk-state-bounded",
+		sentence: "A client that lives for long keeps nothing of prompts and sessions that are over and not listened to.",
+	},
 	{ id: "sdk-one-restore", sentence: "Calls made at the same time on a stale session restore it once." },
 	{ id: "sdk-restore-choices", sentence: "A restored session has the model, mode and options it had before." },
 	{

@@ -1,13 +1,19 @@
 import type { SessionUpdate } from "@agentclientprotocol/sdk";
 import type { LogLine } from "../acp/connection-handler.ts";
 import { isObject, paramsOf, parseEnvelope } from "../acp/envelope.ts";
-import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
+import type { LogPageRequest } from "../acp/log-page.ts";
+
+/** A log whose lines can be read again. */
+export interface Rereadable {
+	/** Resolves with the id of the last line that was read or is lost. */
+	reread(page: Omit<LogPageRequest, "onGap">): Promise<number>;
+}
 
 /** An update of an agent as it is told, and where it can be read again. */
 export interface LiveUpdate {
 	readonly update: unknown;
 	readonly agentSessionId: string;
-	readonly connection: LiveAcpConnection;
+	readonly connection: Rereadable;
 	readonly line: LogLine | undefined;
 }
 
@@ -20,7 +26,7 @@ export interface UpdateLimits {
 
 /** Lines that were told while the buffer was full. */
 interface Missed {
-	readonly connection: LiveAcpConnection;
+	readonly connection: Rereadable;
 	readonly agentSessionId: string;
 	/** Id of the line before the first of them. */
 	after: number;
