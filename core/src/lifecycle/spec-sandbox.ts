@@ -194,11 +194,8 @@ class SpecSandbox implements RunningSandbox {
 				new SandboxAgentError("health_timeout", `[${this.#spec.name}] the server did not start within ${timeoutMs} ms`),
 		});
 		try {
-			const request = await this.#launchRequest(limit.signal);
-			const launch = handle.launch
-				? handle.launch(request)
-				: bootByShell(this.#spec.name, handle, request, this.#spec.host ?? "0.0.0.0");
-			const server = await this.#launched(launch, limit.signal);
+			const launch = () => this.#launch(handle, limit.signal);
+			const server = await launch();
 			if (this.#request.skipHealthCheck) return;
 			report(this.#report, { phase: "health", message: "waiting until the server answers" });
 			await waitForHealth({
@@ -206,7 +203,9 @@ class SpecSandbox implements RunningSandbox {
 				fetch: this.#request.fetch,
 				headers: this.#request.headers,
 				timeoutMs: Math.max(1, this.#timeoutMs - (Date.now() - began)),
-				server,
+				// A server that was found running may have been about to die: then its end is no failure of this start, and
+				// launching it again is the answer.
+				...(server.started ? { server } : { ensureServer: async () => void (await launch()) }),
 				signal,
 				onProgress: this.#report,
 			});
@@ -217,10 +216,16 @@ class SpecSandbox implements RunningSandbox {
 	}
 
 	/** An aborted launch is given time to end: what it works on may be removed next. */
-	async #launched(launch: Promise<LaunchedServer>, signal: AbortSignal | undefined): Promise<LaunchedServer> {
+	async #launch(handle: SandboxHandle, signal: AbortSignal | undefined): Promise<LaunchedServer> {
+		const request = await this.#launchRequest(signal);
+		const launch = handle.launch
+			? handle.launch(request)
+			: bootByShell(this.#spec.name, handle, request, this.#spec.host ?? "0.0.0.0");
 		try {
-			this.#server = await abortable(launch, signal);
-			return this.#server;
+			const server = await abortable(launch, signal);
+			this.#server?.release?.();
+			this.#server = server;
+			return server;
 		} catch (error) {
 			if (signal?.aborted) await settleWithin(launch, LAUNCH_GRACE_MS);
 			throw error;

@@ -75,6 +75,27 @@ describe("openSandbox", () => {
 		expect(asked).toBe(3);
 	});
 
+	it("starts a server again that was found running and then was not", async () => {
+		let isKilled = false;
+		let falseReports = 0;
+		await using host = await hostProvider({
+			handleFaults: (handle) => ({
+				// The first look after the kill comes while the server is still in the process table.
+				exec: async (command, options) => {
+					if (!isKilled || falseReports++ > 0) return await handle.exec(command, options);
+					return { exitCode: 0, stdout: "state=running\ntoken=same\n", stderr: "" };
+				},
+			}),
+		});
+		const sandbox = await openSandbox({ provider: host.provider, runtime });
+		const pid = host.pidOf(sandbox.id);
+		process.kill(pid, "SIGKILL");
+		isKilled = true;
+		await sandbox.ensureServer();
+		expect(falseReports).toBeGreaterThan(1);
+		expect(host.pidOf(sandbox.id)).not.toBe(pid);
+	});
+
 	it("refuses to pause what cannot be paused and leaves it alone", async () => {
 		await using host = await hostProvider();
 		const sandbox = await openSandbox({ provider: host.provider, runtime });
