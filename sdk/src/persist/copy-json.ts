@@ -9,7 +9,8 @@ export function copyJson<Value>(value: Value): Value {
 		return value.map(copyJson) as Value;
 	}
 	// One step for the members that need no copy of their own, which are most.
-	const copy: { [member: string]: unknown } = { ...value };
+	// Which members an object of a generic type has, the compiler cannot know.
+	const copy = { ...(value as { [member: string]: unknown }) };
 	for (const name in copy) {
 		const member = copy[name];
 		if (member === undefined) delete copy[name];
