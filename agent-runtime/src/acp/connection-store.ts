@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AgentId, isAgentId } from "@sandbox-agent/core/api";
@@ -24,6 +24,14 @@ export interface ConnectionDirectory {
 }
 
 const RECORD_FILE = "connection.json";
+/** The name of that file once the connection was closed: whatever happens then, nobody brings it back. */
+const CLOSED_FILE = "closed.json";
+/** A connection of an earlier server. */
+export interface StoredConnection {
+	readonly directory: ConnectionDirectory;
+	readonly record: ConnectionRecord;
+}
+
 const NOWHERE: ConnectionDirectory = { path: undefined, logPath: undefined, journalPath: undefined };
 
 /**
@@ -66,16 +74,29 @@ export class ConnectionStore {
 		}
 	}
 
-	/** The connections an earlier server with this state directory had. */
-	list(): { directory: ConnectionDirectory; record: ConnectionRecord }[] {
-		if (this.#root === undefined) return [];
-		const found: { directory: ConnectionDirectory; record: ConnectionRecord }[] = [];
+	/** The connections an earlier server with this state directory had, and what is left of those that were closed. */
+	list(): { open: StoredConnection[]; closed: ConnectionDirectory[] } {
+		const open: StoredConnection[] = [];
+		const closed: ConnectionDirectory[] = [];
+		if (this.#root === undefined) return { open, closed };
 		for (const name of this.#names(this.#root)) {
 			const path = join(this.#root, name);
+			if (!existsSync(join(path, RECORD_FILE))) closed.push(directoryAt(path));
 			const record = this.#read(path);
-			if (record) found.push({ directory: directoryAt(path), record });
+			if (record) open.push({ directory: directoryAt(path), record });
 		}
-		return found;
+		return { open, closed };
+	}
+
+	/** The connection is closed for good, also for a server that comes after a crash. Its files are for `archive`. */
+	close(directory: ConnectionDirectory): void {
+		const { path } = directory;
+		if (path === undefined) return;
+		try {
+			renameSync(join(path, RECORD_FILE), join(path, CLOSED_FILE));
+		} catch (error) {
+			if (!isMissing(error)) this.#onError(error);
+		}
 	}
 
 	/**
@@ -87,9 +108,11 @@ export class ConnectionStore {
 	async archive(directory: ConnectionDirectory, liveBytes: number): Promise<void> {
 		const { path, logPath } = directory;
 		if (path === undefined || logPath === undefined || this.#archive === undefined) return;
+		this.close(directory);
 		try {
-			await rename(join(path, RECORD_FILE), join(logPath, RECORD_FILE));
-			await archiveFolder(logPath, this.#archive);
+			// A server that was killed at any point of this leaves a folder that the next one archives.
+			await unlessMissing(rename(join(path, CLOSED_FILE), join(logPath, RECORD_FILE)));
+			await unlessMissing(archiveFolder(logPath, this.#archive));
 			await rm(path, { recursive: true, force: true });
 			await enforceRetention({ root: this.#archive, liveBytes, onError: this.#onError });
 		} catch (error) {
@@ -113,7 +136,7 @@ export class ConnectionStore {
 		try {
 			return readdirSync(root);
 		} catch (error) {
-			if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) this.#onError(error);
+			if (!isMissing(error)) this.#onError(error);
 			return [];
 		}
 	}
@@ -126,9 +149,21 @@ export class ConnectionStore {
 			if (typeof createdAtMs !== "number" || typeof generation !== "number") return undefined;
 			return { serverId, agent, createdAtMs, generation, alive: alive === true };
 		} catch (error) {
-			this.#onError(error);
+			if (!isMissing(error)) this.#onError(error);
 			return undefined;
 		}
+	}
+}
+
+function isMissing(error: unknown): boolean {
+	return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+async function unlessMissing(work: Promise<unknown>): Promise<void> {
+	try {
+		await work;
+	} catch (error) {
+		if (!isMissing(error)) throw error;
 	}
 }
 

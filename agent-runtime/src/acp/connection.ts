@@ -132,20 +132,22 @@ export class AcpConnection {
 
 	/**
 	 * Takes one message and resolves with the answer of its POST.
-	 * @throws conflict, queue_full, idempotency_key_reused, reply_evicted and, while nobody reads the stream, why there is
-	 * no agent: then the message was not accepted.
+	 * @throws conflict, queue_full, idempotency_key_reused, reply_evicted, request_cancelled once it is being closed and,
+	 * while nobody reads the stream, why there is no agent: then the message was not accepted.
 	 */
 	async post(posted: Posted): Promise<PostAnswer> {
 		const readBefore = this.#readers > 0;
 		const repeated = this.#findRepeated(posted);
 		if (repeated) return this.#repeat(repeated, posted, readBefore);
-		if (!this.#transport && posted.mayStart && !this.#closing) this.#start();
+		if (!this.#transport && !this.#closing && posted.mayStart) this.#start();
 		if (this.#starting && !posted.respondAsync) {
 			// Its failure is the answer only where no reader will see it; the check below decides.
 			await this.#starting.catch(() => undefined);
 			const twin = this.#findRepeated(posted);
 			if (twin) return this.#repeat(twin, posted, readBefore);
 		}
+		// A log that is being closed is no place for a promise.
+		if (this.#closing) throw connectionClosed(this.id);
 		if (!this.#transport && !this.#starting && !readBefore) throw this.#absence;
 		const open = this.#accept(posted);
 		if (posted.respondAsync) return { status: 202, preferenceApplied: true };
@@ -284,7 +286,7 @@ export class AcpConnection {
 			}
 			this.#attach(transport, generation);
 		} catch (cause) {
-			const error = SandboxAgentError.isInstance(cause) ? cause : startError(cause);
+			const error = this.#closing ? connectionClosed(this.id) : startError(cause);
 			this.#absence = error;
 			this.#options.saveProcess(generation, false);
 			this.#outbox.clear();

@@ -14,8 +14,9 @@ export function exitError(agent: string, exit: AgentExit): SandboxAgentError {
 	});
 }
 
-/** Why an agent could not be started, for causes that are not errors of ours. */
+/** Why an agent could not be started. */
 export function startError(cause: unknown): SandboxAgentError {
+	if (SandboxAgentError.isInstance(cause)) return cause;
 	const reason = cause instanceof Error ? cause.message : String(cause);
 	const message = `failed to start agent process: ${reason}`;
 	return new SandboxAgentError("stream_error", `stream error: ${message}`, {

@@ -53,18 +53,22 @@ export class AcpRegistry {
 
 	/**
 	 * Brings back the connections of an earlier server with this state directory, without their agents. Those that nobody
-	 * has used for as long as logs are kept are archived.
+	 * has used for as long as logs are kept, and those that were closed just before that server was killed, are archived.
 	 */
 	restore(): void {
 		const oldestUse = this.#now() - DEFAULT_MAX_AGE_MS;
-		for (const { directory, record } of this.#store.list()) {
+		const { open, closed } = this.#store.list();
+		for (const directory of closed) this.#track(this.#store.archive(directory, 0));
+		for (const { directory, record } of open) {
 			if ((this.#store.lastUsedAt(directory) ?? record.createdAtMs) < oldestUse) {
 				this.#track(this.#store.archive(directory, 0));
 				continue;
 			}
 			// Two of one id exist when a server died between closing the one and creating the other: the later counts.
 			const known = this.#entries.get(record.serverId);
-			if (known && known.record.createdAtMs > record.createdAtMs) continue;
+			const older = known && known.record.createdAtMs > record.createdAtMs ? directory : known?.directory;
+			if (older) this.#track(this.#store.archive(older, 0));
+			if (older === directory) continue;
 			this.#entries.set(record.serverId, { record, directory, committed: true });
 		}
 	}
@@ -87,9 +91,12 @@ export class AcpRegistry {
 
 	/**
 	 * The connection of an id, made when an agent is named.
-	 * @throws invalid_request when it is unknown and no agent is named; conflict when it belongs to another agent.
+	 * @throws invalid_request when it is unknown and no agent is named; conflict when it belongs to another agent;
+	 * stream_error when the server is stopping.
 	 */
 	require(id: string, agent: AgentId | undefined): AcpConnection {
+		// Also for a known id: what is accepted now would start an agent that nobody ends.
+		if (this.#stopped) throw new SandboxAgentError("stream_error", "stream error: the server is stopping");
 		const entry = this.#entries.get(id);
 		if (entry) {
 			const bound = entry.record.agent;
@@ -103,7 +110,6 @@ export class AcpRegistry {
 			const reason = `missing required 'agent' query parameter for first POST to /v1/acp/${id}`;
 			throw new SandboxAgentError("invalid_request", `invalid request: ${reason}`);
 		}
-		if (this.#stopped) throw new SandboxAgentError("stream_error", "the server is stopping");
 		const record = { serverId: id, agent, createdAtMs: this.#now(), generation: 0, alive: false };
 		const created: Entry = { record, directory: this.#store.create(record), committed: false };
 		this.#entries.set(id, created);
@@ -161,7 +167,7 @@ export class AcpRegistry {
 		const connection = this.#connectionOf(entry);
 		this.#entries.delete(record.serverId);
 		this.#divideMemory();
-		const closing = connection.close();
+		const closing = connection.close().then(() => this.#store.close(directory));
 		const ending = closing
 			.then(() => connection.readersLeft())
 			.then(() => connection.log.close())
