@@ -38,6 +38,9 @@ import { withStartLock } from "./local/start-lock.ts";
 
 const NAME = "local";
 const DEFAULT_HOST = "127.0.0.1";
+/** How long a server that lives and does not listen is given to do either, and the pause between two looks, in ms. */
+const SETTLE_MS = 2_000;
+const SETTLE_LOOK_MS = 10;
 /** Addresses that mean every interface; the server is reached on loopback then. */
 const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::", "[::]"]);
 
@@ -135,6 +138,20 @@ async function* list(): AsyncGenerator<SandboxListing> {
 	}
 }
 
+/**
+ * Whether the server of a record is there to stay. One that was just killed is in the process table for a moment longer,
+ * and one that is starting does not listen yet: both are waited for.
+ */
+async function isServing(id: string, record: LocalRecord): Promise<boolean> {
+	for (const deadline = Date.now() + SETTLE_MS; Date.now() < deadline; ) {
+		if (!isProcessAlive(record)) return false;
+		if (await isListening(id)) return true;
+		await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS));
+	}
+	// It lives and does not listen: whatever it is doing, a second one would not help.
+	return true;
+}
+
 class LocalSandbox implements SandboxHandle {
 	readonly id: string;
 	readonly exec = execOnHost;
@@ -162,7 +179,7 @@ class LocalSandbox implements SandboxHandle {
 		if (!record) return this.#foreign(request.givenToken);
 		const token = await readToken(record);
 		if (token === undefined) throw sandboxDestroyed(NAME, this.id);
-		if (isProcessAlive(record)) return { token, started: false };
+		if (await isServing(this.id, record)) return { token, started: false };
 		return await withStartLock(`${record.directory}.lock`, request.signal, () => this.#restart(request, token));
 	}
 
@@ -170,7 +187,7 @@ class LocalSandbox implements SandboxHandle {
 	async #restart(request: LaunchRequest, token: string): Promise<LaunchedServer> {
 		const record = await readRecord(this.id);
 		if (!record) throw sandboxDestroyed(NAME, this.id);
-		if (isProcessAlive(record)) return { token, started: false };
+		if (await isServing(this.id, record)) return { token, started: false };
 		requireVariables(record, request.env);
 		const server = await start(this.#options, request, record.directory, record.bindHost, record.port);
 		await writeRecord(this.id, recordOf(this.#options, request, server, record.directory, record.bindHost));
