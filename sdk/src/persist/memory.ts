@@ -73,8 +73,7 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 	}
 
 	async insertEvent(sessionId: string, event: SessionEvent): Promise<void> {
-		const stored = this.#events.get(sessionId) ?? { list: [], ids: new Set<string>() };
-		this.#events.set(sessionId, stored);
+		const stored = this.#events.get(sessionId) ?? this.#makeRoom(sessionId);
 		if (stored.ids.has(event.id)) return;
 		stored.ids.add(event.id);
 		const copy = copyJson(event);
@@ -84,6 +83,19 @@ export class InMemorySessionPersistDriver implements SessionPersistDriver {
 		if (stored.list.length <= this.#maxEvents) return;
 		const oldest = stored.list.shift();
 		if (oldest) stored.ids.delete(oldest.id);
+	}
+
+	/** A new history. Those of sessions that are gone, or never came to be, give way to it. */
+	#makeRoom(sessionId: string): { list: SessionEvent[]; ids: Set<string> } {
+		const history = { list: [], ids: new Set<string>() };
+		this.#events.set(sessionId, history);
+		if (this.#events.size <= this.#maxSessions) return history;
+		for (const id of this.#events.keys()) {
+			if (id === sessionId || this.#sessions.has(id)) continue;
+			this.#events.delete(id);
+			break;
+		}
+		return history;
 	}
 
 	async deleteSession(id: string): Promise<void> {

@@ -56,8 +56,7 @@ export class SessionRecorder {
 			return undefined;
 		}
 		this.#jobs.push(job);
-		if (this.#held) return undefined;
-		this.#run();
+		if (!this.#held) this.#run();
 		if (this.#jobs.length <= HIGH_WATER) return undefined;
 		return new Promise((resolve) => this.#drained.push(resolve));
 	}
@@ -81,6 +80,12 @@ export class SessionRecorder {
 		this.#jobs = [];
 		this.#held = false;
 		for (const job of jobs) job.after?.();
+		this.#wake();
+	}
+
+	/** Whether there is nothing to write, and nothing is being written. */
+	get isIdle(): boolean {
+		return !this.#running && !this.#held && this.#jobs.length === 0;
 	}
 
 	/** Resolves when everything queued so far has been stored and told. */

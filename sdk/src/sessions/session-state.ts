@@ -57,7 +57,11 @@ export class SessionState {
 	replay: string | undefined;
 	/** Requests on their way. */
 	readonly turns = new Set<Turn>();
+	/** When it was last looked up, in the sweeps of its store. */
+	lastSweep = 0;
 	#lock: Promise<unknown> = Promise.resolve();
+	/** Operations that have the lock or wait for it. */
+	#exclusive = 0;
 
 	constructor(id: string, driver: SessionPersistDriver, report: ErrorReporter) {
 		this.id = id;
@@ -72,14 +76,27 @@ export class SessionState {
 		return this.binding !== undefined && !this.binding.connection.isEnded;
 	}
 
+	/** Whether nothing is under way and nobody listens: all there is to know stands in the record. */
+	get isIdle(): boolean {
+		const { recorder, listeners, permissionListeners, updateListeners, turns, replay } = this;
+		const listening = listeners.size + permissionListeners.size + updateListeners.size;
+		const waiting = turns.size + this.#exclusive;
+		return !this.isBound && recorder.isIdle && listening + waiting === 0 && replay === undefined;
+	}
+
 	/** Runs operations that bind or unbind the session one after another. */
 	async exclusive<T>(run: () => Promise<T>): Promise<T> {
+		this.#exclusive++;
 		const result = this.#lock.then(run);
 		// The next one starts whatever became of this one; its caller has the outcome.
 		this.#lock = result.then(
 			() => undefined,
 			() => undefined,
 		);
-		return await result;
+		try {
+			return await result;
+		} finally {
+			this.#exclusive--;
+		}
 	}
 }

@@ -9,12 +9,20 @@ export interface StoredSession {
 	readonly record: SessionRecord;
 }
 
-/** The records of sessions, and what this client knows about each. */
+/** After so many new sessions those that are over are looked for. */
+const SWEEP_EVERY = 1_000;
+
+/**
+ * The records of sessions, and what this client knows about each. What says no more than the record is let go after a
+ * while, so that a client that lives for long does not remember every session it ever had.
+ */
 export class SessionStore {
 	readonly driver: SessionPersistDriver;
 	readonly #report: ErrorReporter;
 	readonly #states = new Map<string, SessionState>();
 	readonly #writes = new Map<string, Promise<void>>();
+	#sweeps = 0;
+	#untilSweep = SWEEP_EVERY;
 
 	constructor(driver: SessionPersistDriver, report: ErrorReporter) {
 		this.driver = driver;
@@ -27,10 +35,13 @@ export class SessionStore {
 
 	/** What this client knows of a session; made on first use. */
 	state(id: string): SessionState {
-		const known = this.#states.get(id);
-		if (known) return known;
-		const state = new SessionState(id, this.driver, this.#report);
-		this.#states.set(id, state);
+		let state = this.#states.get(id);
+		if (!state) {
+			this.#sweepSometimes();
+			state = new SessionState(id, this.driver, this.#report);
+			this.#states.set(id, state);
+		}
+		state.lastSweep = this.#sweeps;
 		return state;
 	}
 
@@ -80,5 +91,16 @@ export class SessionStore {
 			if (this.#writes.get(state.id) === tail) this.#writes.delete(state.id);
 		}
 		return record;
+	}
+
+	/** Keeps what was looked up since the sweep before: somebody may be about to use it. */
+	#sweepSometimes(): void {
+		this.#untilSweep--;
+		if (this.#untilSweep > 0) return;
+		this.#untilSweep = SWEEP_EVERY;
+		for (const [id, state] of this.#states) {
+			if (state.lastSweep < this.#sweeps && state.isIdle && !this.#writes.has(id)) this.#states.delete(id);
+		}
+		this.#sweeps++;
 	}
 }

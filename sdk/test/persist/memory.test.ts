@@ -109,4 +109,14 @@ describe("the in-memory driver", () => {
 		await driver.deleteSession("s");
 		expect((await driver.listEvents({ sessionId: "s" })).items).toEqual([]);
 	});
+
+	it("keeps no more histories of sessions it does not have than sessions [sdk-state-bounded]", async () => {
+		const driver = new InMemorySessionPersistDriver({ maxSessions: 3 });
+		for (let index = 0; index < 10; index++) await driver.insertEvent(`gone${index}`, event(1));
+		let kept = 0;
+		for (let index = 0; index < 10; index++) {
+			kept += (await driver.listEvents({ sessionId: `gone${index}` })).items.length;
+		}
+		expect(kept).toBe(3);
+	});
 });

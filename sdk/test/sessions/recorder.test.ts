@@ -77,6 +77,29 @@ describe("a session recorder", () => {
 		await recorder.idle();
 	});
 
+	it("asks its source to wait while the session does not exist yet", async () => {
+		const { recorder, told } = setUp();
+		recorder.hold();
+		const [pressure] = Array.from({ length: 600 }, (_, index) => recorder.push(job(`e${index}`))).filter(Boolean);
+		expect(pressure).toBeInstanceOf(Promise);
+		recorder.release();
+		await pressure;
+		await recorder.idle();
+		expect(told).toHaveLength(600);
+	});
+
+	it("delivers an event whose consequence failed, and reports the failure", async () => {
+		const { recorder, told, errors } = setUp();
+		let settled = 0;
+		const fail = () => Promise.reject(new Error("disk full"));
+		void recorder.push(job("a", { before: fail, after: () => settled++ }));
+		void recorder.push(job("b"));
+		await recorder.idle();
+		expect(told.map((event) => event.id)).toEqual(["a", "b"]);
+		expect(errors).toHaveLength(1);
+		expect(settled).toBe(1);
+	});
+
 	it("keeps messages back until the session exists, or drops them", async () => {
 		const { recorder, told } = setUp();
 		let woken = 0;
