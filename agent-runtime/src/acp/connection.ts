@@ -7,9 +7,10 @@ import { AgentRequests } from "./agent-requests.ts";
 import { agentExited, agentInstalling, errorReply, invalidStdout } from "./envelope.ts";
 import { connectionClosed, exitError, startError } from "./failures.ts";
 import type { AcpLimits } from "./limits.ts";
-import type { ClientMessage, IdKey, Message } from "./message.ts";
+import type { IdKey, Message } from "./message.ts";
 import { OpenRequest, type Outcome } from "./open-request.ts";
 import { Outbox } from "./outbox.ts";
+import type { PostAnswer, Posted } from "./post.ts";
 import type { RequestJournal } from "./request-journal.ts";
 
 /** Starts the agent of a connection, installing it first where needed. */
@@ -37,22 +38,6 @@ export interface ConnectionOptions {
 	/** Told of faults that belong to no request. */
 	readonly onError: (error: unknown) => void;
 }
-
-/** A message that is to be accepted, with what its POST asked for. */
-export interface Posted extends ClientMessage {
-	readonly key?: { readonly value: string; readonly sha256: string } | undefined;
-	/** Start the agent when it does not run. */
-	readonly mayStart: boolean;
-	/** Answer as soon as the message is recorded. */
-	readonly respondAsync: boolean;
-	/** Calls the listener when the client is gone, or has been answered. */
-	readonly onGone: (listener: () => void) => void;
-}
-
-/** How a POST is answered. */
-export type PostAnswer =
-	| { readonly status: 200; readonly line: Uint8Array }
-	| { readonly status: 202; readonly preferenceApplied?: boolean };
 
 /** All that is known of a process that ended while nobody looked. */
 const UNKNOWN_EXIT: AgentExit = { code: null, signal: null, stderr: "" };
@@ -301,7 +286,16 @@ export class AcpConnection {
 		this.#options.onCommitted();
 		transport.onLines((lines) => this.#onLines(lines, generation));
 		transport.exited.then((exit) => this.#onExit(transport, exit, generation)).catch(this.#options.onError);
-		this.#outbox.open((line) => transport.write(line));
+		this.#outbox.open((line) => this.#write(transport, line));
+	}
+
+	async #write(transport: AgentTransport, line: Uint8Array): Promise<void> {
+		try {
+			await transport.write(line);
+		} catch {
+			// Gone, or it has closed its input and lives on. Requests would wait for it for ever; its exit settles them.
+			await transport.close().catch(this.#options.onError);
+		}
 	}
 
 	/** Records what the agent said, all of a chunk in one write, and then settles the requests it answers. */

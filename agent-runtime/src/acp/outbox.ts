@@ -80,7 +80,7 @@ export class Outbox {
 			this.#writing = false;
 			this.#pump();
 		};
-		// A failed write means that the agent is gone: its exit settles everything that waits, and clears this queue.
+		// After a failed write the agent is ended: its exit settles everything that waits, and clears this queue.
 		sink(next.line).then(done, done);
 	}
 }

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 
 /** What is known of one accepted request. Kept small: it is written for each request and read at start. */
 export interface JournalEntry {
@@ -20,6 +20,17 @@ export interface JournalEntry {
 	reply?: number | undefined;
 }
 
+export interface RequestJournalOptions {
+	/** `undefined`: in memory only. */
+	readonly path: string | undefined;
+	/** Ended requests with a key that are remembered. */
+	readonly maxKeys: number;
+	/** Told of a disk that refuses, once until it takes something again. */
+	readonly onError: (error: unknown) => void;
+	/** @default fs.writeSync */
+	readonly write?: ((file: number, data: Uint8Array) => number) | undefined;
+}
+
 type JournalLine =
 	| { readonly t: "accept"; readonly entry: JournalEntry }
 	| { readonly t: "sending"; readonly sequence: number }
@@ -28,6 +39,8 @@ type JournalLine =
 /** Lines that may pile up beyond the live entries before the file is rewritten. */
 const COMPACT_SLACK = 4096;
 const SYNC_EVERY_MS = 1_000;
+/** Pause before a file that could not be written is written anew, so that a full disk does not slow every request. */
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * The requests of one connection on disk: which were accepted, which may have reached the agent, which have ended.
@@ -43,29 +56,29 @@ export class RequestJournal {
 	readonly #byKey = new Map<string, JournalEntry>();
 	/** Entries with a key that have ended, oldest first: what is forgotten first. */
 	readonly #ended = new Set<JournalEntry>();
+	readonly #writeFile: (file: number, data: Uint8Array) => number;
 	#fd: number | undefined;
+	/** Since when the file lacks something that was to be written, or ends in half a line; `undefined` while it is whole. */
+	#damagedAt: number | undefined;
 	#lines = 0;
 	#sequence = 0;
 	#syncTimer: NodeJS.Timeout | undefined;
 	/** Lines that go with the next write. */
 	#pending = "";
 
-	private constructor(path: string | undefined, maxKeys: number, onError: (error: unknown) => void) {
+	private constructor({ path, maxKeys, onError, write }: RequestJournalOptions) {
 		this.#path = path;
 		this.#maxKeys = maxKeys;
 		this.#onError = onError;
+		this.#writeFile = write ?? writeSync;
 	}
 
 	/**
 	 * Opens the journal at a path, or in memory only. Write errors go to `onError` and never fail a request: the journal
-	 * then goes on in memory.
+	 * then goes on in memory, and is written anew when the disk takes it again.
 	 */
-	static open(options: {
-		path: string | undefined;
-		maxKeys: number;
-		onError: (error: unknown) => void;
-	}): RequestJournal {
-		const journal = new RequestJournal(options.path, options.maxKeys, options.onError);
+	static open(options: RequestJournalOptions): RequestJournal {
+		const journal = new RequestJournal(options);
 		journal.#restore();
 		return journal;
 	}
@@ -110,7 +123,10 @@ export class RequestJournal {
 
 	close(): void {
 		clearTimeout(this.#syncTimer);
-		this.#flush();
+		this.#syncTimer = undefined;
+		// A last attempt before the memory goes.
+		if (this.#damagedAt !== undefined) this.#compact();
+		else this.#flush();
 		if (this.#fd === undefined) return;
 		closeSync(this.#fd);
 		this.#fd = undefined;
@@ -140,7 +156,8 @@ export class RequestJournal {
 		if (this.#path === undefined) return;
 		try {
 			this.#read(this.#path);
-			this.#fd = openSync(this.#path, "a", 0o600);
+			// Open already when it was written anew.
+			this.#fd ??= openSync(this.#path, "a", 0o600);
 		} catch (error) {
 			this.#onError(error);
 		}
@@ -186,20 +203,27 @@ export class RequestJournal {
 		}
 	}
 
+	/** Writes the file anew, with what is still of interest. Its old content stays until the new one is complete. */
 	#compact(): void {
 		if (this.#path === undefined) return;
 		const next = `${this.#path}.next`;
 		const lines = [...this.#entries.values()].map((entry): JournalLine => ({ t: "accept", entry }));
+		let file: number | undefined;
 		try {
-			writeFileSync(next, lines.map((line) => `${JSON.stringify(line)}\n`).join(""), { mode: 0o600 });
+			file = openSync(next, "w", 0o600);
+			this.#writeWhole(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 			renameSync(next, this.#path);
-			if (this.#fd !== undefined) closeSync(this.#fd);
-			this.#fd = openSync(this.#path, "a", 0o600);
-			this.#lines = lines.length;
-			this.#pending = "";
 		} catch (error) {
-			this.#onError(error);
+			if (file !== undefined) closeSync(file);
+			rmSync(next, { force: true });
+			this.#damaged(error);
+			return;
 		}
+		if (this.#fd !== undefined) closeSync(this.#fd);
+		this.#fd = file;
+		this.#damagedAt = undefined;
+		this.#lines = lines.length;
+		this.#pending = "";
 	}
 
 	#write(line: JournalLine): void {
@@ -212,12 +236,27 @@ export class RequestJournal {
 	#flush(): void {
 		const text = this.#pending;
 		this.#pending = "";
+		if (this.#damagedAt !== undefined) {
+			if (performance.now() - this.#damagedAt >= RETRY_AFTER_MS) this.#compact();
+			return;
+		}
 		if (this.#fd === undefined || text === "") return;
 		try {
-			writeSync(this.#fd, text);
+			this.#writeWhole(this.#fd, text);
 		} catch (error) {
-			this.#onError(error);
+			this.#damaged(error);
 		}
+	}
+
+	#writeWhole(file: number, text: string): void {
+		const data = Buffer.from(text, "utf8");
+		// A disk that runs full takes a part first. The rest is refused by the next write, with its reason.
+		for (let offset = 0; offset < data.byteLength; ) offset += this.#writeFile(file, data.subarray(offset));
+	}
+
+	#damaged(error: unknown): void {
+		if (this.#damagedAt === undefined) this.#onError(error);
+		this.#damagedAt = performance.now();
 	}
 
 	#sync(): void {

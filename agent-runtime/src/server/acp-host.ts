@@ -1,4 +1,5 @@
 import type { AgentId } from "@sandbox-agent/core/api";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AcpRegistry, RegistryOptions } from "../acp/registry.ts";
 import type { createAcpRoutes } from "../routes/acp.ts";
 import type { RouteHandlers } from "./route-handler.ts";
@@ -49,11 +50,14 @@ export class AcpHost {
 	/** Ends every agent. */
 	async close(): Promise<void> {
 		this.#closed = true;
-		const loaded = await this.#loading;
+		const loaded = await this.#loading?.catch(() => undefined);
 		await loaded?.registry.close();
 	}
 
-	#require(): Promise<Loaded> {
+	async #require(): Promise<Loaded> {
+		// What began now would be ended by nobody.
+		if (this.#closed && !this.#loading)
+			throw new SandboxAgentError("stream_error", "stream error: the server is stopping");
 		this.#loading ??= this.#load().catch((error: unknown) => {
 			this.#loading = undefined;
 			throw error;

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { PostAnswer } from "../../src/acp/connection.ts";
+import type { PostAnswer } from "../../src/acp/post.ts";
 import type { EventLog, LogReader, RecordKind } from "../../src/log/index.ts";
 
 interface Line {

@@ -185,7 +185,8 @@ class World {
 		else if (step.do === "stop server") await this.#stop();
 		else if (step.do === "kill server") await this.#kill();
 		else if (step.do === "leave") this.#posts[step.which]?.leave();
-		else for (let turn = 0; turn < step.turns; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+		else if (step.do === "wait")
+			for (let turn = 0; turn < step.turns; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 	}
 
 	async finish(): Promise<void> {

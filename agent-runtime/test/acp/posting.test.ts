@@ -197,6 +197,15 @@ describe("a request that gets no reply", () => {
 		expect(json).toMatchObject({ agent: "mock", details: { exitCode: 9 } });
 	});
 
+	it("fails when the agent reads nothing any more, and that agent is ended", async () => {
+		const server = await start();
+		const { json } = await server.post("c", call(1, "deaf"), { agent: "mock" });
+		const answer = await server.post("c", call(2, "session/prompt", { does: "count" }));
+		expect(answer.json.type).toBe("urn:sandbox-agent:error:agent_process_exited");
+		expect(isAlive(json.result.pid)).toBe(false);
+		expect((await server.post("c", call(3, "count"), { agent: "mock" })).json.result.seen).toBe(1);
+	});
+
 	it("is answered once, whatever the agent repeats [acp/one-terminal]", async () => {
 		const server = await start();
 		const reply = await server.post("c", call(1, "twice"), { agent: "mock" });

@@ -47,6 +47,7 @@ export class RealAgentLab implements AsyncDisposable {
 		this.directory = join(this.#root, "work");
 		mkdirSync(this.directory);
 		mkdirSync(join(this.#root, "home"));
+		mkdirSync(join(this.#root, "temp"));
 	}
 
 	/** Starts an agent as the server would, inside the namespace. The developer's own keys and settings stay outside. */
@@ -55,6 +56,8 @@ export class RealAgentLab implements AsyncDisposable {
 		const environment = {
 			PATH: process.env.PATH,
 			HOME: homeDirectory,
+			// Agents keep folders per user number there, and in a namespace every user is number 0.
+			TMPDIR: join(this.#root, "temp"),
 			LANG: "C.UTF-8",
 			NO_BROWSER: "1",
 			DO_NOT_TRACK: "1",
