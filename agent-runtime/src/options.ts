@@ -21,6 +21,8 @@ export interface RuntimeEnvironment {
 	readonly requirePreinstall: boolean;
 	/** SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: how long a message to an agent may go without an answer. */
 	readonly acpRequestTimeoutMs: number | undefined;
+	/** Variables with a value that they cannot have, each as a sentence. A server does not start with one. */
+	readonly problems: readonly string[];
 	readonly log: LogEnvironment;
 	/** Whether a terminal understands colours and moving the cursor: TERM is not `dumb`, NO_COLOR is not set. */
 	readonly terminal: boolean;
@@ -41,6 +43,8 @@ export interface LogEnvironment {
 /** The variable that holds the server's token; it is taken out of the environment at start. */
 const TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN";
 
+const TIMEOUT_VARIABLE = "SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS";
+
 /** Reads the environment. Empty variables count as missing; relative XDG paths are ignored, as their standard asks. */
 export function readEnvironment(environment: NodeJS.ProcessEnv): RuntimeEnvironment {
 	const value = (name: string) => environment[name] || undefined;
@@ -49,6 +53,7 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): RuntimeEnvironm
 		const directory = value(name);
 		return join(directory && isAbsolute(directory) ? directory : join(homeDirectory, fallback), "sandbox-agent");
 	};
+	const timeout = value(TIMEOUT_VARIABLE);
 	const { [TOKEN_VARIABLE]: _, ...variables } = environment;
 	return {
 		variables,
@@ -60,7 +65,11 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): RuntimeEnvironm
 		token: value(TOKEN_VARIABLE),
 		tokenFile: value("SANDBOX_AGENT_TOKEN_FILE"),
 		requirePreinstall: ["1", "true", "yes"].includes(value("SANDBOX_AGENT_REQUIRE_PREINSTALL")?.toLowerCase() ?? ""),
-		acpRequestTimeoutMs: positiveInteger(value("SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS")),
+		acpRequestTimeoutMs: positiveInteger(timeout),
+		problems:
+			timeout !== undefined && positiveInteger(timeout) === undefined
+				? [`${TIMEOUT_VARIABLE} is ${JSON.stringify(timeout)}: give a positive whole number of milliseconds`]
+				: [],
 		log: {
 			directory: value("SANDBOX_AGENT_LOG_DIR"),
 			stdout: value("SANDBOX_AGENT_LOG_STDOUT") !== undefined,

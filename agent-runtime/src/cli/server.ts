@@ -3,7 +3,7 @@ import { flushCompileCacheLater } from "../server/flush-compile-cache.ts";
 import { Logger } from "../server/logger.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../server/start-server.ts";
 import { chooseTokenSource } from "../server/token.ts";
-import type { CliContext } from "./cli-context.ts";
+import { type CliContext, UsageError } from "./cli-context.ts";
 import { announce } from "./listening-message.ts";
 import { ReadyDescriptor } from "./ready-descriptor.ts";
 import { addServerFlags, checkServerFlags, type ServerFlags } from "./server-flags.ts";
@@ -16,6 +16,8 @@ export function define(command: Command, context: CliContext): void {
 	addServerFlags(command).action(async () => {
 		const flags = command.optsWithGlobals<ServerFlags>();
 		checkServerFlags(flags);
+		const [problem] = context.environment.problems;
+		if (problem !== undefined) throw new UsageError(problem);
 		const logger = createLogger(context);
 		try {
 			await run(flags, context, logger);

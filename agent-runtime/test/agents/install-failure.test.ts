@@ -11,11 +11,12 @@ describe("AgentService: installing that fails", () => {
 	it.each([
 		["npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device, write", "the disk is full"],
 		[
-			"npm error code ECONNREFUSED\nnpm error FetchError: request to http://localhost:1/ failed",
-			"the npm registry cannot be reached",
+			"npm error code ECONNREFUSED\nnpm error FetchError: request to http://me:secret@localhost:1/x failed",
+			"the npm registry at http://localhost:1 cannot be reached",
 		],
 		["npm error code ETARGET\nnpm error notarget No matching version found", "the npm registry has no such version"],
-		["npm error something else", "npm ended with exit code 1"],
+		["npm error code ENOTFOUND", "the npm registry cannot be reached"],
+		["npm error something else", "npm ended with exit code 1 in "],
 	])(
 		"[agents/install-tail] [agents/install-disk-full] [agents/install-unreachable] says of %j that %s, carries npm's words, and leaves nothing",
 		async (output, meaning) => {

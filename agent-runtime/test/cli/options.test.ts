@@ -34,7 +34,11 @@ describe("readEnvironment", () => {
 		expect(readEnvironment({}).log).toEqual({ directory: undefined, stdout: false, requests: true, headers: false });
 		expect(readEnvironment({ SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: "5000" }).acpRequestTimeoutMs).toBe(5000);
 		for (const value of ["0", "-1", "1.5", "x"]) {
-			expect(readEnvironment({ SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: value }).acpRequestTimeoutMs).toBeUndefined();
+			const { acpRequestTimeoutMs, problems } = readEnvironment({ SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: value });
+			expect(acpRequestTimeoutMs).toBeUndefined();
+			expect(problems).toEqual([
+				`SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS is "${value}": give a positive whole number of milliseconds`,
+			]);
 		}
 	});
 

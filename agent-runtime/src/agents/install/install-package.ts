@@ -98,7 +98,7 @@ async function fetchPackage(install: PackageInstall, work: string, tree: string)
 		});
 		if (result.code !== 0) {
 			const end = result.code === null ? "was killed" : `ended with exit code ${result.code}`;
-			throw installFailure(agent, `npm ${end}`, result.output);
+			throw installFailure(agent, `npm ${end} in ${tree}`, result.output);
 		}
 	} finally {
 		watch.stop();

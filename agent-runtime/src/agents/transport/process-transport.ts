@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport, CloseOptions, LinesListener } from "./agent-transport.ts";
 import { LineSplitter, type OversizeLine } from "./line-splitter.ts";
@@ -206,10 +207,18 @@ export class ProcessTransport implements AgentTransport {
 }
 
 function startFailure({ command, cwd }: ProcessTransportOptions, cause: Error): SandboxAgentError<"stream_error"> {
-	// The system names the program also when it is the directory that is missing.
-	const reason = cwd !== undefined && !existsSync(cwd) ? `its working directory ${cwd} does not exist` : cause.message;
+	const reason = missingPart(command, cwd, cause) ?? cause.message;
 	const message = `failed to start agent process ${command}: ${reason}`;
 	return new SandboxAgentError("stream_error", message, { details: { details: { message } }, cause });
+}
+
+/** The system names the program also when it is something else that is missing. */
+function missingPart(command: string, cwd: string | undefined, cause: Error): string | undefined {
+	if (cwd !== undefined && !existsSync(cwd)) return `its working directory ${cwd} does not exist`;
+	const isMissing = "code" in cause && cause.code === "ENOENT";
+	return isMissing && isAbsolute(command) && existsSync(command)
+		? "the interpreter that its first line names does not exist"
+		: undefined;
 }
 
 function writeFailure(reason: string, cause?: Error): SandboxAgentError<"stream_error"> {

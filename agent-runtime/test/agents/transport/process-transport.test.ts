@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -148,5 +148,17 @@ describe("ProcessTransport", () => {
 			code: "stream_error",
 			detail: expect.stringContaining("/nonexistent/agent"),
 		});
+	});
+
+	it("says that the interpreter of a script does not exist", async () => {
+		const directory = mkdtempSync(join(tmpdir(), "sandbox-agent-test-"));
+		try {
+			const command = join(directory, "agent");
+			writeFileSync(command, "#!/nonexistent/interpreter\n", { mode: 0o755 });
+			const start = ProcessTransport.start({ command, args: [], environment: {} });
+			await expect(start).rejects.toMatchObject({ detail: expect.stringContaining("interpreter") });
+		} finally {
+			rmSync(directory, { recursive: true });
+		}
 	});
 });
