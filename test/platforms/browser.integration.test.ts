@@ -34,7 +34,7 @@ async function startBrowser(executablePath: string) {
 		args: FLAGS,
 		headless: true,
 		// Whatever it writes beside its profile lies in the same folder.
-		env: { PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder },
+		env: { ...process.env, HOME: folder, TMPDIR: folder },
 	});
 	return {
 		context,

@@ -41,7 +41,7 @@ async function startWorker(code: string, runtime: TestRuntime) {
 	await writeFile(join(folder, "worker.mjs"), code);
 	await writeFile(join(folder, "config.capnp"), configuration(runtime), { mode: 0o600 });
 	const child: ChildProcess = spawn(WORKERD, ["serve", join(folder, "config.capnp"), "--control-fd=3"], {
-		env: { HOME: folder, TMPDIR: folder },
+		env: { ...process.env, HOME: folder, TMPDIR: folder },
 		stdio: ["ignore", "ignore", "pipe", "pipe"],
 	});
 	let stderr = "";
