@@ -1,4 +1,5 @@
-import type { EventLog } from "../log/index.ts";
+import type { AppendRecord, EventLog } from "../log/index.ts";
+import { invalidStdout } from "./envelope.ts";
 import { isPlainNotification } from "./json-scan.ts";
 import { classify, type Message } from "./message.ts";
 
@@ -22,6 +23,12 @@ export function readAgentLine(line: Uint8Array): AgentLine {
 	} catch (error) {
 		return { error: error instanceof Error ? error.message : String(error) };
 	}
+}
+
+/** The record of one line of an agent's output: a notification that carries it when it is not JSON. */
+export function agentRecord(line: Uint8Array, generation: number, error: string | undefined): AppendRecord {
+	if (error === undefined) return { kind: "agent", generation, data: line };
+	return { kind: "adapter", generation, data: invalidStdout(error, line) };
 }
 
 /**

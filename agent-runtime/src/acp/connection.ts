@@ -2,9 +2,9 @@ import type { AgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport } from "../agents/transport/agent-transport.ts";
 import type { AppendRecord, EventLog } from "../log/index.ts";
-import { findReply, readAgentLine, readLine } from "./agent-line.ts";
+import { agentRecord, findReply, readAgentLine, readLine } from "./agent-line.ts";
 import { AgentRequests } from "./agent-requests.ts";
-import { agentExited, agentInstalling, errorReply, invalidStdout } from "./envelope.ts";
+import { agentExited, agentInstalling, errorReply } from "./envelope.ts";
 import { connectionClosed, exitError, startError } from "./failures.ts";
 import type { AcpLimits } from "./limits.ts";
 import type { IdKey, Message } from "./message.ts";
@@ -41,6 +41,9 @@ export interface ConnectionOptions {
 
 /** All that is known of a process that ended while nobody looked. */
 const UNKNOWN_EXIT: AgentExit = { code: null, signal: null, stderr: "" };
+
+/** How much of a method's name is remembered. */
+const MAX_METHOD_LENGTH = 256;
 
 const ACCEPTED: PostAnswer = { status: 202 };
 
@@ -92,6 +95,11 @@ export class AcpConnection {
 		return this.#startedAtMs;
 	}
 
+	/** Whether its agent is being started or installed. */
+	get isStarting(): boolean {
+		return this.#starting !== undefined;
+	}
+
 	/** Aborts when the agent of a closed connection is gone and nothing more will be recorded. */
 	get ended(): AbortSignal {
 		return this.#ended.signal;
@@ -126,8 +134,10 @@ export class AcpConnection {
 		if (repeated) return this.#repeat(repeated, posted, readBefore);
 		if (!this.#transport && !this.#closing && posted.mayStart) this.#start();
 		if (this.#starting && !posted.respondAsync) {
+			const release = this.#outbox.reserve(posted.line.byteLength);
 			// Its failure is the answer only where no reader will see it; the check below decides.
 			await this.#starting.catch(() => undefined);
+			release();
 			const twin = this.#findRepeated(posted);
 			if (twin) return this.#repeat(twin, posted, readBefore);
 		}
@@ -156,7 +166,7 @@ export class AcpConnection {
 			isRequest || key
 				? this.#journal.accept({
 						generation: this.#generation,
-						...(isRequest ? { id: message.id, method: message.method } : {}),
+						...(isRequest ? { id: message.id, method: message.method.slice(0, MAX_METHOD_LENGTH) } : {}),
 						...(key ? { key: key.value, sha256: key.sha256 } : {}),
 						head: this.log.head,
 						state: this.#outbox.isIdle ? "sending" : "queued",
@@ -383,9 +393,4 @@ export class AcpConnection {
 		this.#journal.close();
 		this.#ended.abort();
 	}
-}
-
-function agentRecord(line: Uint8Array, generation: number, error: string | undefined): AppendRecord {
-	if (error === undefined) return { kind: "agent", generation, data: line };
-	return { kind: "adapter", generation, data: invalidStdout(error, line) };
 }

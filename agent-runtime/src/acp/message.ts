@@ -12,6 +12,9 @@ export type Message =
 	/** Any other object: forwarded without being understood. */
 	| { readonly kind: "other" };
 
+/** Longest id of a request in its serialised form. Ids are kept for as long as their requests can be repeated. */
+const MAX_ID_LENGTH = 1024;
+
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
@@ -37,7 +40,7 @@ export interface ClientMessage {
  * Reads the body of a POST. The bytes stay as they are, but for line breaks between tokens, which become spaces: agents
  * read one message per line, and inside JSON strings a raw line break cannot occur.
  *
- * @throws invalid_request when the body is not one JSON object in UTF-8.
+ * @throws invalid_request when the body is not one JSON object in UTF-8, or the id of a request is too long to remember.
  */
 export function parseClientMessage(body: Buffer): ClientMessage {
 	if (!isUtf8(body)) throw new SandboxAgentError("invalid_request", "invalid request: the body is not valid UTF-8");
@@ -51,7 +54,12 @@ export function parseClientMessage(body: Buffer): ClientMessage {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) {
 		throw new SandboxAgentError("invalid_request", "invalid request: request body must be a JSON-RPC object");
 	}
-	return { message: classify(value), line: asOneLine(body) };
+	const message = classify(value);
+	if (message.kind === "request" && message.idKey.length > MAX_ID_LENGTH) {
+		const reason = `the id of a request has at most ${MAX_ID_LENGTH} characters, not ${message.idKey.length}`;
+		throw new SandboxAgentError("invalid_request", `invalid request: ${reason}`);
+	}
+	return { message, line: asOneLine(body) };
 }
 
 function asOneLine(body: Buffer): Uint8Array {

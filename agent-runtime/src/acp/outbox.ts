@@ -19,6 +19,8 @@ export class Outbox {
 	readonly #limits: AcpLimits;
 	readonly #queue: OutgoingMessage[] = [];
 	#bytes = 0;
+	#reservations = 0;
+	#reservedBytes = 0;
 	#sink: Sink | undefined;
 	#writing = false;
 
@@ -32,12 +34,27 @@ export class Outbox {
 	 */
 	requireRoom(bytes: number): void {
 		const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
-		if (this.#queue.length === 0) return;
-		if (this.#queue.length < maxQueuedMessages && this.#bytes + bytes <= maxQueuedBytes) return;
+		const count = this.#queue.length + this.#reservations;
+		const waiting = this.#bytes + this.#reservedBytes;
+		if (count === 0 || (count < maxQueuedMessages && waiting + bytes <= maxQueuedBytes)) return;
 		throw new SandboxAgentError(
 			"queue_full",
-			`${this.#queue.length} messages (${this.#bytes} bytes) wait for the agent's input; at most ${maxQueuedMessages} messages or ${maxQueuedBytes} bytes may`,
+			`${count} messages (${waiting} bytes) wait for the agent's input; at most ${maxQueuedMessages} messages or ${maxQueuedBytes} bytes may`,
 		);
+	}
+
+	/**
+	 * Counts a message that is held elsewhere until there is an agent. Call the result, once, when it is not any more.
+	 * @throws queue_full
+	 */
+	reserve(bytes: number): () => void {
+		this.requireRoom(bytes);
+		this.#reservations += 1;
+		this.#reservedBytes += bytes;
+		return () => {
+			this.#reservations -= 1;
+			this.#reservedBytes -= bytes;
+		};
 	}
 
 	/** Whether a message would be written at once. */

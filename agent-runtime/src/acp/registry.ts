@@ -117,10 +117,10 @@ export class AcpRegistry {
 		return this.#connectionOf(created);
 	}
 
-	/** Forgets a connection whose first message was not accepted. */
+	/** Forgets a connection whose first message was not accepted, unless others still wait for its agent. */
 	discard(connection: AcpConnection): void {
 		const entry = this.#entries.get(connection.id);
-		if (!entry || entry.connection !== connection || entry.committed) return;
+		if (!entry || entry.connection !== connection || entry.committed || connection.isStarting) return;
 		// Nobody waits for this end; a failure of it is reported in there.
 		this.#end(entry).catch(() => undefined);
 		this.#announce(connection.id);

@@ -96,6 +96,13 @@ describe("a message to an agent", () => {
 		expect(json.detail).toContain("3000000");
 	});
 
+	it("whose id is a document of its own is refused: ids are remembered", async () => {
+		const server = await start();
+		const { status, json } = await server.post("c", call("x".repeat(1024), "count"), { agent: "mock" });
+		expect(status).toBe(400);
+		expect(json.detail).toContain("at most 1024 characters");
+	});
+
 	it("that is not UTF-8 is refused", async () => {
 		const server = await start();
 		const { status } = await server.post("c", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), {

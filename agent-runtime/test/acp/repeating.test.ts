@@ -113,6 +113,18 @@ describe("an asynchronous message", () => {
 		await reader.close();
 	});
 
+	it("is refused, too, when as many wait for their answer while the agent is installed [acp/queue-full]", async () => {
+		const server = await start({ limits: { maxQueuedMessages: 3 }, startsWhenTold: true });
+		const post = (id: number) => server.post("c", call(id, "count"), { agent: "mock" });
+		const answers = [1, 2, 3, 4].map(post);
+		const refused = await Promise.race(answers);
+		expect(refused.status).toBe(429);
+		expect(refused.json.detail).toContain("3 messages");
+		server.letAgentStart();
+		const statuses = (await Promise.all(answers)).map(({ status }) => status);
+		expect(statuses.sort()).toEqual([200, 200, 200, 429]);
+	});
+
 	it("shows how an installation goes on [acp/install-progress]", async () => {
 		const server = await start({ startsWhenTold: true });
 		await server.post("c", call(1, "count"), { agent: "mock", headers: ASYNC });
