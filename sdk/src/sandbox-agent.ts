@@ -29,6 +29,7 @@ import { type LinkTarget, ServerLink } from "./http/server-link.ts";
 import { buildInspectorUrl } from "./inspector-url.ts";
 import { defineLegacyCalls, legacyCall } from "./legacy.ts";
 import { addressTarget, sandboxTarget } from "./link-target.ts";
+import type { ErrorReporter } from "./listeners.ts";
 import {
 	healthTimeout,
 	replayLimits,
@@ -78,7 +79,11 @@ export class SandboxAgent implements AsyncDisposable {
 
 	/** Use {@link SandboxAgent.connect} or {@link SandboxAgent.start}. */
 	constructor(options: SandboxAgentConnectOptions, attachment?: Attachment) {
-		const report = safeReporter(options.onError);
+		const tell = safeReporter(options.onError);
+		const report: ErrorReporter = (error, context) => {
+			// Whatever is under way when the client is disposed ends with this error, as it was asked to.
+			if (!this.#disposing || !SandboxAgentError.isInstance(error, "client_disposed")) tell(error, context);
+		};
 		this.#baseUrl = attachment?.baseUrl ?? resolveBaseUrl(options);
 		this.#attachment = attachment;
 		const timeoutMs = attachment ? undefined : healthTimeout(options);

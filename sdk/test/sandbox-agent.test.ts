@@ -356,6 +356,31 @@ describe("listeners", () => {
 });
 
 describe("dispose", () => {
+	it("reports nothing that only fails because of it", async () => {
+		const reported: unknown[] = [];
+		const client = await connect({
+			onError: (error) => reported.push(error),
+			// The answer to a permission request arrives at the server, and nobody hears that it did.
+			fetch: async (input, init) => {
+				const response = await fetch(input, init);
+				if (!String(init?.body).includes('"outcome"')) return response;
+				return await new Promise((_, reject) => {
+					init?.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+				});
+			},
+		});
+		const session = await client.createSession({ agent: "mock", model: "mock-fast" });
+		let answered: Promise<void> | undefined;
+		session.onPermissionRequest((request) => {
+			answered = session.respondPermission(request.id, "once");
+			return answered;
+		});
+		await session.prompt("permission");
+		await client.dispose();
+		await expect(answered).rejects.toMatchObject({ code: "client_disposed" });
+		expect(reported).toEqual([]);
+	});
+
 	it("is final, settles what waits and leaves no agent behind [sdk-dispose-is-final]", async () => {
 		const persist = new InMemorySessionPersistDriver();
 		const client = await connect({ persist });
