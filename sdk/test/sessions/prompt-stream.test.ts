@@ -1,6 +1,7 @@
 import { InMemorySessionPersistDriver, SandboxAgent, type Session } from "sandbox-agent";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RuntimeServer } from "../support/runtime-server.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 let server: RuntimeServer;
 
@@ -56,6 +57,26 @@ describe("the stream of a turn", () => {
 			if (read.length % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
 		}
 		expect(read).toEqual(told);
+		await client.dispose();
+	});
+
+	it("whose agent has ended in the meantime says what is lost of it [sdk-gap-told]", async () => {
+		const { client, session, told } = await setUp();
+		const statuses: string[] = [];
+		client.onStatus(({ status, reason }) => statuses.push(`${status}: ${reason}`));
+		const turn = session.stream("flood 5000");
+		await turn.response;
+		await expect(session.prompt("crash")).rejects.toMatchObject({ code: "agent_process_exited" });
+		await waitUntil(
+			"the server has let go of the agent",
+			async () => (await client.listAcpServers()).servers.length === 0,
+		);
+		const read: unknown[] = [];
+		for await (const update of turn) read.push(update);
+		expect(read).toEqual(told.slice(0, read.length));
+		expect(read.length).toBeLessThan(5_000);
+		expect(statuses).toContainEqual(expect.stringMatching(/^degraded: messages \d+ to \d+ of mock are not retained/));
+		expect(client.status).toBe("connected");
 		await client.dispose();
 	});
 
