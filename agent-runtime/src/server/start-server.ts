@@ -1,5 +1,6 @@
 import type { RequestListener } from "node:http";
 import { join, resolve } from "node:path";
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { RuntimeEnvironment } from "../options.ts";
 import { mintedTokenPath } from "../options.ts";
 import { createAgentRoutes } from "../routes/agents.ts";
@@ -111,7 +112,7 @@ function assemble(
 	const { environment, logger, host, publicUrl } = options;
 	const { port, address } = listener.address;
 	const loopback = isLoopbackAddress(address);
-	const tokenFile = writeTokenFile(options, token, port);
+	const tokenFile = writeTokenFile(options, token, port, state);
 	const leftovers = state.ledger.killLeftovers();
 	leftovers.then(
 		(groups) => groups.length > 0 && logger.warn("ended agents of an earlier server", { groups: groups.join(",") }),
@@ -212,16 +213,30 @@ async function sweep(root: string, logger: Logger): Promise<void> {
 	}
 }
 
-/** Only a token that nobody else knows needs a file: a given one is where the giver keeps it. */
-function writeTokenFile(options: ServerOptions, token: string | undefined, port: number): TokenFile | undefined {
+/**
+ * Only a token that nobody else knows needs a file: a given one is where the giver keeps it.
+ * @throws start_failed when there is no place for it: nobody could use the server.
+ */
+function writeTokenFile(
+	options: ServerOptions,
+	token: string | undefined,
+	port: number,
+	state: StateDirectory,
+): TokenFile | undefined {
 	if (options.token.kind !== "mint" || token === undefined) return undefined;
-	try {
-		return new TokenFile(mintedTokenPath(options.environment.dataDirectory, port), token);
-	} catch (error) {
-		const reason = error instanceof Error ? error.message : String(error);
-		options.logger.announce("warn", "the token could not be written to its file", { reason });
-		return undefined;
+	const reasons: string[] = [];
+	// Other commands look in the first place. Whoever reads the listening line also finds the second.
+	const paths = [mintedTokenPath(options.environment.dataDirectory, port)];
+	if (state.path !== undefined) paths.push(join(state.path, "token"));
+	for (const path of paths) {
+		try {
+			return new TokenFile(path, token);
+		} catch (error) {
+			reasons.push(error instanceof Error ? error.message : String(error));
+		}
 	}
+	const detail = `the new token could be written to no file (${reasons.join("; ")}): give one with --token-file`;
+	throw new SandboxAgentError("start_failed", detail, { retryable: false });
 }
 
 /** A wildcard is no address one can connect to: this machine's own is. */

@@ -66,8 +66,13 @@ export class TokenFile {
 		this.#token = token;
 		mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
 		const draft = `${path}.${process.pid}`;
-		writeFileSync(draft, `${token}\n`, { mode: 0o600 });
-		renameSync(draft, path);
+		try {
+			writeFileSync(draft, `${token}\n`, { mode: 0o600 });
+			renameSync(draft, path);
+		} catch (error) {
+			rmSync(draft, { force: true });
+			throw error;
+		}
 	}
 
 	/** Removes the file, unless another server has put its own token there. */

@@ -53,6 +53,28 @@ describe("the token of a server", () => {
 		expect(existsSync(path)).toBe(false);
 	});
 
+	it("that is minted lies in the state directory where the data directory cannot be written", async () => {
+		using home = createTestHome();
+		writeFileSync(join(home.path, "data"), "no directory");
+		const state = join(home.path, "a state");
+		await using server = await startServerCommand(home, ["--state-dir", state]);
+		const token = readFileSync(join(state, "token"), "utf8").trim();
+		expect(await health(server.port, token)).toBe(200);
+		server.child.kill("SIGTERM");
+		expect((await server.finished).stderr).toContain(`token_file="${join(state, "token")}"`);
+		expect(existsSync(join(state, "token"))).toBe(false);
+	});
+
+	it("that nobody could learn is not minted", async () => {
+		using home = createTestHome();
+		for (const name of ["data", "state", "tmp"]) writeFileSync(join(home.path, name), "no directory");
+		const environment = { TMPDIR: join(home.path, "tmp") };
+		const { code, stderr } = await run(home, ["server", "--port", "0"], { environment });
+		expect(code).toBe(1);
+		expect(stderr).toContain("--token-file");
+		expect(stderr).not.toContain("server listening");
+	});
+
 	it("of the environment counts, is in no file, and reaches no child", async () => {
 		using home = createTestHome();
 		const token = "token-of-the-environment";
