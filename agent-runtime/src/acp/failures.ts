@@ -29,3 +29,9 @@ export function startError(cause: unknown): SandboxAgentError {
 export function connectionClosed(id: string): SandboxAgentError {
 	return new SandboxAgentError("request_cancelled", `the connection ${JSON.stringify(id)} was closed`);
 }
+
+/** What a request is refused with that comes while the server stops. The next server may take it. */
+export function serverStopping(): SandboxAgentError {
+	const message = "the server is stopping";
+	return new SandboxAgentError("stream_error", `stream error: ${message}`, { details: { details: { message } } });
+}

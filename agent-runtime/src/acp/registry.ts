@@ -4,6 +4,7 @@ import type { AgentTransport } from "../agents/transport/agent-transport.ts";
 import { DEFAULT_MAX_AGE_MS, EventLog } from "../log/index.ts";
 import { AcpConnection } from "./connection.ts";
 import { type ConnectionDirectory, type ConnectionRecord, ConnectionStore } from "./connection-store.ts";
+import { serverStopping } from "./failures.ts";
 import { type AcpLimits, DEFAULT_ACP_LIMITS } from "./limits.ts";
 import { RequestJournal } from "./request-journal.ts";
 
@@ -96,7 +97,7 @@ export class AcpRegistry {
 	 */
 	require(id: string, agent: AgentId | undefined): AcpConnection {
 		// Also for a known id: what is accepted now would start an agent that nobody ends.
-		if (this.#stopped) throw new SandboxAgentError("stream_error", "stream error: the server is stopping");
+		if (this.#stopped) throw serverStopping();
 		const entry = this.#entries.get(id);
 		if (entry) {
 			const bound = entry.record.agent;
@@ -130,13 +131,15 @@ export class AcpRegistry {
 	 * The visible connection of an id, waiting for one that is being created. A reader's first request often overtakes
 	 * the message that creates its connection.
 	 * @returns `undefined` when no creation begins within the time limit, or the creation fails.
+	 * @throws stream_error when the server is stopping: whether there is such a connection the next server knows.
 	 */
 	async find(id: string, signal: AbortSignal): Promise<AcpConnection | undefined> {
 		const limit = AbortSignal.timeout(this.limits.creationWaitMs);
 		for (;;) {
+			if (this.#stopped) throw serverStopping();
 			const entry = this.#entries.get(id);
 			if (entry?.committed) return this.#connectionOf(entry);
-			if (signal.aborted || this.#stopped) return undefined;
+			if (signal.aborted) return undefined;
 			// Once it has begun it may take as long as an installation; before that only a moment is granted.
 			if (!entry && limit.aborted) return undefined;
 			await this.#arrival(id, entry ? [signal] : [signal, limit]);

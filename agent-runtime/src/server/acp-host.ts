@@ -1,5 +1,5 @@
 import type { AgentId } from "@sandbox-agent/core/api";
-import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { serverStopping } from "../acp/failures.ts";
 import type { AcpRegistry, RegistryOptions } from "../acp/registry.ts";
 import type { createAcpRoutes } from "../routes/acp.ts";
 import type { RouteHandlers } from "./route-handler.ts";
@@ -56,8 +56,7 @@ export class AcpHost {
 
 	async #require(): Promise<Loaded> {
 		// What began now would be ended by nobody.
-		if (this.#closed && !this.#loading)
-			throw new SandboxAgentError("stream_error", "stream error: the server is stopping");
+		if (this.#closed && !this.#loading) throw serverStopping();
 		this.#loading ??= this.#load().catch((error: unknown) => {
 			this.#loading = undefined;
 			throw error;

@@ -308,6 +308,21 @@ describe("closing a connection", () => {
 		expect(server.faults).toEqual([]);
 	});
 
+	it("of a stopping server: messages and readers are told so, not that there is no connection", async () => {
+		const server = await start();
+		await server.post("c", call(1, "count"), { agent: "mock" });
+		const stopping = server.registry.close();
+		const refusals = [
+			await server.post("c", call(2, "count"), { agent: "mock" }),
+			await server.post("new", call(3, "count"), { agent: "mock" }),
+			await server.get("/v1/acp/c"),
+			await server.get("/v1/acp/unknown"),
+		];
+		expect(refusals.map(({ status }) => status)).toEqual([502, 502, 502, 502]);
+		expect(refusals[0]?.json.detail).toContain("stopping");
+		await stopping;
+	});
+
 	it("while the server stops goes wrong in neither of the two", async () => {
 		const server = await start();
 		await server.post("c", call(1, "count"), { agent: "mock" });
