@@ -165,6 +165,13 @@ describe("the token", () => {
 		expect(answer.status).toBe(401);
 	});
 
+	it("is needed for every method alike [guard/token-required]", async () => {
+		await using app = await startTestApp();
+		for (const method of ["GET", "HEAD", "POST", "DELETE", "PATCH"]) {
+			expect((await call(app.port, { method, path: "/v1/health" })).status, method).toBe(401);
+		}
+	});
+
 	it("is needed by nobody when there is none", async () => {
 		await using app = await startTestApp({ guard: { token: undefined } });
 		expect((await call(app.port, { path: "/v1/health" })).status).toBe(200);
