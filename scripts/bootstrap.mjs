@@ -34,6 +34,9 @@ const BUILD_INPUTS = [
 /** Without these a build is not there, whatever the stamp says. */
 const BUILD_OUTPUTS = ["agent-runtime/dist/sandbox-agent.mjs", "core/dist/index.js", "sdk/dist/index.js"];
 
+/** How long a download may take at the first, second and third try, in milliseconds: package clients have been seen to hang. */
+const NETWORK_LIMITS_MS = [4, 8, 16].map((minutes) => minutes * 60_000);
+
 const [command, ...rest] = process.argv.slice(2);
 const colour = process.stderr.isTTY && !process.env.NO_COLOR;
 
@@ -127,27 +130,48 @@ function breakLock(text) {
 
 // --- the steps -------------------------------------------------------------------------------------------------------
 
-/** Runs a quiet step; its output is shown only when it fails. */
-async function step(label, file, args, env = process.env) {
+/** Runs a quiet step; its output is shown only when it fails. What waits for a network is tried again when it hangs. */
+async function step(label, file, args, { env = process.env, limits = [undefined] } = {}) {
 	const started = Date.now();
 	say(`${label} …`);
+	for (const [index, limit] of limits.entries()) {
+		const { problem, output, timedOut } = await runStep(file, args, env, limit);
+		if (problem === undefined) break;
+		if (timedOut && index + 1 < limits.length) {
+			say(`${label}: no end after ${limit / 60_000} minutes, trying again …`);
+			continue;
+		}
+		process.stderr.write(output);
+		rmSync(lockFile, { force: true });
+		const remedy = file.startsWith("npm") ? "; npm comes with Node (Debian: apt-get install npm)" : "";
+		fail(`${label} failed (${file} ${args.join(" ")}): ${problem}${remedy}`);
+	}
+	say(`${label}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+async function runStep(file, args, env, limit) {
 	const child = spawn(file, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
 	// Should this process be killed, the next one waits for what is still installing.
 	if (child.pid) writeFileSync(lockFile, JSON.stringify([identify(process.pid), identify(child.pid)]));
 	const output = [];
 	child.stdout.on("data", (chunk) => output.push(chunk));
 	child.stderr.on("data", (chunk) => output.push(chunk));
+	let timedOut = false;
+	const timer =
+		limit &&
+		setTimeout(() => {
+			timedOut = true;
+			child.kill("SIGKILL");
+			// Something that it has left running may hold the pipes.
+			child.stdout.destroy();
+			child.stderr.destroy();
+		}, limit);
 	const problem = await new Promise((resolve) => {
 		child.on("error", (error) => resolve(error.code === "ENOENT" ? `${file} is not on PATH` : error.message));
 		child.on("close", (code, signal) => resolve(code === 0 ? undefined : (signal ?? `exit ${code}`)));
 	});
-	if (problem !== undefined) {
-		process.stderr.write(Buffer.concat(output));
-		rmSync(lockFile, { force: true });
-		const remedy = file.startsWith("npm") ? "; npm comes with Node (Debian: apt-get install npm)" : "";
-		fail(`${label} failed (${file} ${args.join(" ")}): ${problem}${remedy}`);
-	}
-	say(`${label}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+	clearTimeout(timer);
+	return { problem, output: Buffer.concat(output), timedOut };
 }
 
 /** Installs one npm package at an exact version under `.tools/<name>`; it is there whole or not at all. */
@@ -159,7 +183,9 @@ async function fetchTool(name, spec) {
 	mkdirSync(half, { recursive: true });
 	writeFileSync(join(half, "package.json"), "{}\n");
 	const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-	await step(`fetching ${spec}`, npm, ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", half, spec]);
+	await step(`fetching ${spec}`, npm, ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", half, spec], {
+		limits: NETWORK_LIMITS_MS,
+	});
 	renameSync(half, target);
 	return target;
 }
@@ -216,10 +242,13 @@ async function setUp() {
 	const members = WORKSPACE.map((name) => `${name}/package.json`);
 	await once("installed", stamp([...manifests, ...members], node), ["node_modules", "sdk/node_modules"], () =>
 		// An interrupted installation may have left a folder that pnpm wants to remove; without a terminal it cannot ask.
-		step("installing packages", "pnpm", ["install", "--frozen-lockfile", "--config.confirmModulesPurge=false"], env),
+		step("installing packages", "pnpm", ["install", "--frozen-lockfile", "--config.confirmModulesPurge=false"], {
+			env,
+			limits: NETWORK_LIMITS_MS,
+		}),
 	);
 	if (command !== "pnpm") {
-		await once("built", stamp(BUILD_INPUTS, node), BUILD_OUTPUTS, () => step("building", "pnpm", ["build"], env));
+		await once("built", stamp(BUILD_INPUTS, node), BUILD_OUTPUTS, () => step("building", "pnpm", ["build"], { env }));
 	}
 	rmSync(lockFile, { force: true });
 	return env;
