@@ -48,6 +48,7 @@ export const postAcp = defineRoute({
 		"queue_full",
 		"stream_error",
 		"agent_process_exited",
+		"request_cancelled",
 		"timeout",
 	],
 });
@@ -67,7 +68,7 @@ export const streamAcp = defineRoute({
 		[HEADERS.log]: "Epoch of the log that `last-event-id` belongs to.",
 	},
 	replies: [{ status: 200, description: "The stream", contentType: "text/event-stream", body: () => z.string() }],
-	errors: ["session_not_found", "not_acceptable"],
+	errors: ["session_not_found", "not_acceptable", "stream_error"],
 });
 
 export const closeAcp = defineRoute({
