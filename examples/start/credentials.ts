@@ -25,3 +25,16 @@ export function credentialsOf(agent: string, environment: NodeJS.ProcessEnv): Re
 export function readyAgents(agents: readonly Pick<AgentInfo, "id" | "credentialsAvailable">[]): string[] {
 	return agents.filter(({ id, credentialsAvailable }) => id in VARIABLES && credentialsAvailable).map(({ id }) => id);
 }
+
+/**
+ * Why an agent would have nothing to reach its model with; `undefined` when it may. Told before anything is installed
+ * for it. A variable that is set counts, whatever is in it: the agent knows better.
+ */
+export function missingCredentials(
+	{ id, credentialsAvailable }: Pick<AgentInfo, "id" | "credentialsAvailable">,
+	environment: NodeJS.ProcessEnv,
+): string | undefined {
+	if (credentialsAvailable || Object.keys(credentialsOf(id, environment)).length > 0) return undefined;
+	const [first = "its key"] = VARIABLES[id] ?? [];
+	return `no credentials for ${id} were found: set ${first} and try again, or use --agent mock, which needs none`;
+}

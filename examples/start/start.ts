@@ -6,7 +6,7 @@
 import pico from "picocolors";
 import { SandboxAgentError } from "sandbox-agent";
 import { HELP, readArguments, type StartArguments, UsageError } from "./arguments.ts";
-import { readyAgents } from "./credentials.ts";
+import { missingCredentials, readyAgents } from "./credentials.ts";
 import { Paper } from "./paper.ts";
 import { PermissionDesk, policyFor } from "./permission-desk.ts";
 import { Progress, type ProgressStep } from "./progress.ts";
@@ -74,15 +74,17 @@ async function run(options: StartArguments): Promise<void> {
 async function converse(options: StartArguments, { client, cwd }: StartedSandbox): Promise<void> {
 	const { signal } = interruption;
 	const { agents } = await client.listAgents();
-	if (!agents.some(({ id }) => id === options.agent)) {
+	const agent = agents.find(({ id }) => id === options.agent);
+	if (!agent) {
 		throw new UsageError(`--agent ${options.agent} is not known: use ${agents.map(({ id }) => id).join(", ")}`);
 	}
+	const missing = missingCredentials(agent, process.env);
+	if (missing) throw new Error(missing);
 	const started = Date.now();
-	const installed = agents.find(({ id }) => id === options.agent)?.installed ?? true;
 	const stopListening = client.onAgentNotification(({ method, params }) => {
 		if (method === "_adapter/agent_installing") progress.update(installationStep(options.agent, params));
 	});
-	const session = await waitingFor(`${installed ? "starting" : "installing"} ${options.agent}`, () =>
+	const session = await waitingFor(`${agent.installed ? "starting" : "installing"} ${options.agent}`, () =>
 		client.createSession({ agent: options.agent, cwd, model: options.model }, { signal }),
 	);
 	stopListening();

@@ -58,7 +58,11 @@ export async function startRuntime(options: RuntimeOptions = {}) {
 		return { child, port: Number(JSON.parse(line).port) };
 	};
 
-	let { child, port } = await launch(0);
+	const removeHome = () => rm(home, { recursive: true, force: true });
+	let { child, port } = await launch(0).catch(async (error: unknown) => {
+		await removeHome();
+		throw error;
+	});
 	const stop = async (target: ChildProcess, signal: NodeJS.Signals) => {
 		if (target.exitCode !== null || target.signalCode !== null) return;
 		const exited = once(target, "exit");
@@ -85,7 +89,7 @@ export async function startRuntime(options: RuntimeOptions = {}) {
 		},
 		async [Symbol.asyncDispose](): Promise<void> {
 			await stop(child, "SIGTERM");
-			await rm(home, { recursive: true, force: true });
+			await removeHome();
 		},
 	};
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AgentId, isAgentId } from "@sandbox-agent/core/api";
@@ -81,9 +81,10 @@ export class ConnectionStore {
 		if (this.#root === undefined) return { open, closed };
 		for (const name of this.#names(this.#root)) {
 			const path = join(this.#root, name);
-			if (!existsSync(join(path, RECORD_FILE))) closed.push(directoryAt(path));
 			const record = this.#read(path);
+			// A record that cannot be read is reported, once: nobody can ask for a connection without a name.
 			if (record) open.push({ directory: directoryAt(path), record });
+			else closed.push(directoryAt(path));
 		}
 		return { open, closed };
 	}

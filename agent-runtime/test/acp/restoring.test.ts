@@ -57,6 +57,18 @@ describe("what a killed server leaves behind", () => {
 		expect(faults).toEqual([]);
 	});
 
+	it("with a record that is garbled goes to the archive, and is reported once", async () => {
+		leave("garbled", '"garbled"', Date.now());
+		writeFileSync(join(state, "connections", "garbled", "connection.json"), '{"serverId":');
+		const { kept, archived } = await restore();
+		expect(kept).toEqual([]);
+		expect(archived).toHaveLength(1);
+		expect(faults).toHaveLength(2);
+		faults.length = 0;
+		await restore();
+		expect(faults).toEqual([]);
+	});
+
 	it.each([
 		["first", "second"],
 		["second", "first"],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readArguments, UsageError } from "../../../examples/start/arguments.ts";
-import { credentialsOf, readyAgents } from "../../../examples/start/credentials.ts";
+import { credentialsOf, missingCredentials, readyAgents } from "../../../examples/start/credentials.ts";
 import { policyFor } from "../../../examples/start/permission-desk.ts";
 
 describe("the arguments of npm start", () => {
@@ -54,6 +54,13 @@ describe("the credentials of this machine", () => {
 		const environment = { ANTHROPIC_API_KEY: "one", ANTHROPIC_BASE_URL: "", OPENAI_API_KEY: "two", HOME: "/root" };
 		expect(credentialsOf("claude", environment)).toEqual({ ANTHROPIC_API_KEY: "one" });
 		expect(credentialsOf("mock", environment)).toEqual({});
+	});
+
+	it("are missed before anything is installed, and named", () => {
+		const claude = { id: "claude", credentialsAvailable: false };
+		expect(missingCredentials(claude, {})).toMatch(/no credentials for claude .* set ANTHROPIC_API_KEY/);
+		expect(missingCredentials(claude, { ANTHROPIC_AUTH_TOKEN: "one" })).toBeUndefined();
+		expect(missingCredentials({ ...claude, credentialsAvailable: true }, {})).toBeUndefined();
 	});
 
 	it("name the agents that are ready, not those that need none", () => {
