@@ -49,7 +49,7 @@ describe("npm", () => {
 		});
 		await expect(service.install("opencode", {})).rejects.toMatchObject({
 			code: "install_failed",
-			detail: expect.stringContaining("the npm registry cannot be reached"),
+			detail: expect.stringMatching(/the npm registry at http:\/\/127\.0\.0\.1:\d+ cannot be reached/),
 			details: { agent: "opencode", details: { stderr: expect.stringContaining("ECONNREFUSED") } },
 		});
 		expect(leftovers()).toEqual([]);
