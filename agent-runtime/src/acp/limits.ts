@@ -21,6 +21,11 @@ export interface AcpLimits {
 	/** The least and the most that one connection gets of it, in bytes. */
 	readonly minLogMemoryBytes: number;
 	readonly maxLogMemoryBytes: number;
+	/** Disk for the logs of all connections together, in bytes. */
+	readonly logDiskBytes: number;
+	/** The least and the most that one connection gets of it, in bytes. */
+	readonly minLogDiskBytes: number;
+	readonly maxLogDiskBytes: number;
 	/** Silence after which a reader gets a heartbeat comment. Milliseconds. */
 	readonly heartbeatMs: number;
 }
@@ -37,5 +42,8 @@ export const DEFAULT_ACP_LIMITS: AcpLimits = {
 	logMemoryBytes: 32 * 1024 * 1024,
 	minLogMemoryBytes: 64 * 1024,
 	maxLogMemoryBytes: 1024 * 1024,
+	logDiskBytes: 4 * 1024 ** 3,
+	minLogDiskBytes: 16 * 1024 ** 2,
+	maxLogDiskBytes: 256 * 1024 ** 2,
 	heartbeatMs: 15_000,
 };

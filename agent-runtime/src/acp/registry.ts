@@ -169,7 +169,7 @@ export class AcpRegistry {
 		const { record, directory } = entry;
 		const connection = this.#connectionOf(entry);
 		this.#entries.delete(record.serverId);
-		this.#divideMemory();
+		this.#divideBudgets();
 		const closing = connection.close().then(() => this.#store.close(directory));
 		const ending = closing
 			.then(() => connection.readersLeft())
@@ -196,18 +196,22 @@ export class AcpRegistry {
 	#connectionOf(entry: Entry): AcpConnection {
 		if (!entry.connection) {
 			entry.connection = this.#build(entry);
-			this.#divideMemory();
+			this.#divideBudgets();
 		}
 		return entry.connection;
 	}
 
-	/** Gives each open log its part of one budget, so that memory does not grow with the number of connections. */
-	#divideMemory(): void {
-		const connections = [...this.#entries.values()].flatMap(({ connection }) => connection ?? []);
-		const { logMemoryBytes, minLogMemoryBytes, maxLogMemoryBytes } = this.limits;
-		const share = Math.floor(logMemoryBytes / Math.max(1, connections.length));
-		const bytes = Math.min(maxLogMemoryBytes, Math.max(minLogMemoryBytes, share));
-		for (const { log } of connections) log.limitMemory(bytes);
+	/** Gives each open log its part of one budget, so that memory and disk do not grow with the number of connections. */
+	#divideBudgets(): void {
+		const logs = [...this.#entries.values()].flatMap(({ connection }) => connection?.log ?? []);
+		const { limits } = this;
+		const memory = share(limits.logMemoryBytes, logs.length, limits.minLogMemoryBytes, limits.maxLogMemoryBytes);
+		// Connections of an earlier server take their disk although nobody has opened them.
+		const disk = share(limits.logDiskBytes, this.#entries.size, limits.minLogDiskBytes, limits.maxLogDiskBytes);
+		for (const log of logs) {
+			log.limitMemory(memory);
+			log.limitDisk(disk);
+		}
 	}
 
 	#build(entry: Entry): AcpConnection {
@@ -260,4 +264,9 @@ export class AcpRegistry {
 	#announce(id: string): void {
 		for (const wake of [...(this.#arrivals.get(id) ?? [])]) wake();
 	}
+}
+
+/** An equal part of a budget, within bounds, in bytes. */
+function share(budget: number, parts: number, least: number, most: number): number {
+	return Math.min(most, Math.max(least, Math.floor(budget / Math.max(1, parts))));
 }

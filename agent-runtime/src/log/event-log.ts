@@ -129,6 +129,11 @@ export class EventLog {
 		this.#memory.trim();
 	}
 
+	/** Changes what the log may keep on disk, for the same reason. The oldest segments go at once; readers get a gap. */
+	limitDisk(bytes: number): void {
+		this.#store?.limit(bytes);
+	}
+
 	/**
 	 * Adds records in order and returns the id of the last numbered one, which is {@link head}. One write for the whole
 	 * batch. Never throws for a failing disk. After `close` records go to memory only, for readers that still drain.

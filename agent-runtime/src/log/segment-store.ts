@@ -22,6 +22,7 @@ export class SegmentStore {
 	readonly epoch: string;
 	readonly seed: number;
 	readonly #options: SegmentStoreOptions;
+	#limitBytes: number;
 	#directory: string;
 	#segments: Segment[];
 	#bytes: number;
@@ -36,6 +37,7 @@ export class SegmentStore {
 
 	private constructor(options: SegmentStoreOptions, epoch: string, opened: OpenedSegments | undefined) {
 		this.#options = options;
+		this.#limitBytes = options.diskBytes;
 		this.#directory = options.directory;
 		this.epoch = epoch;
 		this.seed = seedOfEpoch(epoch);
@@ -75,6 +77,12 @@ export class SegmentStore {
 
 	get bytes(): number {
 		return this.#bytes;
+	}
+
+	/** Changes what the files may take together. The oldest go at once where that is less; the newest stays. */
+	limit(bytes: number): void {
+		this.#limitBytes = bytes;
+		this.#evict();
 	}
 
 	get directory(): string {
@@ -251,7 +259,7 @@ export class SegmentStore {
 	}
 
 	#evict(): void {
-		while (this.#bytes > this.#options.diskBytes && this.#segments.length > 1) {
+		while (this.#bytes > this.#limitBytes && this.#segments.length > 1) {
 			const oldest = this.#segments[0];
 			if (oldest === undefined) return;
 			this.#drop(oldest);

@@ -339,6 +339,25 @@ describe("closing a connection", () => {
 	});
 });
 
+describe("the logs of all connections", () => {
+	it("share one budget on disk", async () => {
+		const megabyte = 1024 * 1024;
+		const limits = { logDiskBytes: 24 * megabyte, minLogDiskBytes: megabyte, maxLogDiskBytes: 24 * megabyte };
+		const server = await start({ limits });
+		const flood = call(1, "updates", { count: 1_000, size: 20_000 });
+		await server.post("one", flood, { agent: "mock" });
+		const before = await server.stream("one");
+		await before.until(({ events }) => events.length > 0);
+		expect(before.events[0]?.id).toBe(1);
+		await before.close();
+		await server.post("two", call(1, "count"), { agent: "mock" });
+		const after = await server.stream("one");
+		await after.until(({ events }) => events.length > 0);
+		expect(after.events[0]).toMatchObject({ event: "gap", data: { from: 1 } });
+		await after.close();
+	});
+});
+
 describe("a question of the agent", () => {
 	it("is answered once: later answers are not forwarded [acp/permission-first-answer]", async () => {
 		const server = await start();

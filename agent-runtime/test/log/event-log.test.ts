@@ -249,6 +249,23 @@ describe("reading", () => {
 	});
 });
 
+describe("a limit on the disk", () => {
+	it("that is lowered drops the oldest segments at once, and readers are told", async () => {
+		using directory = temporaryDirectory();
+		const log = EventLog.open({ directory: directory.path, segmentBytes: 1000, memoryBytes: 0 });
+		for (let index = 1; index < 100; index += 5) log.append(records(index, 5));
+		expect(log.first).toBe(1);
+		log.limitDisk(2000);
+		expect(log.diskBytes).toBeLessThanOrEqual(2000);
+		expect(log.first).toBeGreaterThan(1);
+		const reader = log.reader({ after: 0 });
+		const batch = await reader.read(100_000);
+		expect(batch.runs[0]).toMatchObject({ type: "gap", from: 1, to: log.first - 1 });
+		reader.close();
+		await log.close();
+	});
+});
+
 describe("closing", () => {
 	it("wakes readers, lets them drain, and leaves no file open", async () => {
 		using directory = temporaryDirectory();
