@@ -2,16 +2,17 @@ import type { AgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport } from "../agents/transport/agent-transport.ts";
 import type { AppendRecord, EventLog } from "../log/index.ts";
-import { agentRecord, findReply, readAgentLine, readLine } from "./agent-line.ts";
+import { agentRecord, readAgentLine, readLine } from "./agent-line.ts";
 import { AgentRequests } from "./agent-requests.ts";
-import { agentExited, agentInstalling, errorReply } from "./envelope.ts";
+import { agentExited, agentInstalling } from "./envelope.ts";
 import { connectionClosed, exitError, startError } from "./failures.ts";
 import type { AcpLimits } from "./limits.ts";
-import type { IdKey, Message } from "./message.ts";
-import { OpenRequest, type Outcome } from "./open-request.ts";
+import type { Message } from "./message.ts";
+import type { OpenRequest } from "./open-request.ts";
 import { Outbox } from "./outbox.ts";
 import type { PostAnswer, Posted } from "./post.ts";
-import type { RequestJournal } from "./request-journal.ts";
+import type { JournalEntry, RequestJournal } from "./request-journal.ts";
+import { RequestTable } from "./request-table.ts";
 
 /** Starts the agent of a connection, installing it first where needed. */
 export type StartAgent = (options: {
@@ -42,9 +43,6 @@ export interface ConnectionOptions {
 /** All that is known of a process that ended while nobody looked. */
 const UNKNOWN_EXIT: AgentExit = { code: null, signal: null, stderr: "" };
 
-/** How much of a method's name is remembered. */
-const MAX_METHOD_LENGTH = 256;
-
 const ACCEPTED: PostAnswer = { status: 202 };
 
 /**
@@ -59,9 +57,8 @@ export class AcpConnection {
 	readonly createdAtMs: number;
 	readonly log: EventLog;
 	readonly #options: ConnectionOptions;
-	readonly #journal: RequestJournal;
 	readonly #limits: AcpLimits;
-	readonly #open = new Map<IdKey, OpenRequest>();
+	readonly #requests: RequestTable;
 	readonly #agentRequests = new AgentRequests();
 	readonly #outbox: Outbox;
 	readonly #closed = new AbortController();
@@ -82,12 +79,12 @@ export class AcpConnection {
 		this.createdAtMs = options.createdAtMs;
 		this.log = options.log;
 		this.#options = options;
-		this.#journal = options.journal;
 		this.#limits = options.limits;
+		this.#requests = new RequestTable({ ...options, maxOpen: options.limits.maxOpenRequests });
 		this.#outbox = new Outbox(options.limits);
 		this.#generation = options.generation;
 		this.#absence = exitError(options.agent, UNKNOWN_EXIT);
-		this.#settleLeftovers();
+		this.#restore();
 	}
 
 	/** Epoch milliseconds since when the agent runs; `undefined` while it does not. */
@@ -108,7 +105,7 @@ export class AcpConnection {
 	/** Counts a reader of the stream; call the result, once, when it leaves. */
 	attachReader(): () => void {
 		this.#readers += 1;
-		for (const request of this.#open.values()) request.readerAttached();
+		this.#requests.readerAttached();
 		return () => {
 			this.#readers -= 1;
 			if (this.#readers === 0) this.#onReadersLeft?.();
@@ -130,7 +127,7 @@ export class AcpConnection {
 	 */
 	async post(posted: Posted): Promise<PostAnswer> {
 		const readBefore = this.#readers > 0;
-		const repeated = this.#findRepeated(posted);
+		const repeated = this.#requests.findRepeated(posted);
 		if (repeated) return this.#repeat(repeated, posted, readBefore);
 		if (!this.#transport && !this.#closing && posted.mayStart) this.#start();
 		if (this.#starting && !posted.respondAsync) {
@@ -138,7 +135,7 @@ export class AcpConnection {
 			// Its failure is the answer only where no reader will see it; the check below decides.
 			await this.#starting.catch(() => undefined);
 			release();
-			const twin = this.#findRepeated(posted);
+			const twin = this.#requests.findRepeated(posted);
 			if (twin) return this.#repeat(twin, posted, readBefore);
 		}
 		// A log that is being closed is no place for a promise.
@@ -158,47 +155,24 @@ export class AcpConnection {
 	/** Records a message and hands it on. Returns the request when it is one that gets a reply. */
 	#accept(posted: Posted): OpenRequest | undefined {
 		const { message, line } = posted;
-		this.#requireAcceptable(message, line.byteLength);
+		this.#requests.requireRoom(message);
+		this.#outbox.requireRoom(line.byteLength);
 		this.#options.onCommitted();
-		const { key } = posted;
-		const isRequest = message.kind === "request";
-		const entry =
-			isRequest || key
-				? this.#journal.accept({
-						generation: this.#generation,
-						...(isRequest ? { id: message.id, method: message.method.slice(0, MAX_METHOD_LENGTH) } : {}),
-						...(key ? { key: key.value, sha256: key.sha256 } : {}),
-						head: this.log.head,
-						state: this.#outbox.isIdle ? "sending" : "queued",
-					})
-				: undefined;
-		this.log.append([{ kind: "client", generation: this.#generation, data: line }]);
-		if (!isRequest || !entry) {
-			if (entry) this.#journal.done(entry, 0);
+		const generation = this.#generation;
+		const entry = this.#requests.accept(posted, generation, this.#outbox.isIdle);
+		this.log.append([{ kind: "client", generation, data: line }]);
+		if (!entry || message.kind !== "request") {
+			if (entry) this.#requests.ended(entry);
 			this.#forward(message, line);
 			return undefined;
 		}
-		const open = new OpenRequest(entry, message.id, message.idKey);
-		this.#open.set(message.idKey, open);
+		const open = this.#requests.open(entry, message);
 		if (this.#transport || this.#starting) {
-			const onSending = entry.state === "queued" ? () => this.#journal.sending(entry) : undefined;
-			this.#outbox.push({ line, onSending });
+			this.#outbox.push({ line, onSending: () => this.#requests.sending(entry) });
 		} else {
-			this.#fail([open], this.#absence);
+			this.#requests.fail({ error: this.#absence, generation }, [open]);
 		}
 		return open;
-	}
-
-	#requireAcceptable(message: Message, bytes: number): void {
-		if (message.kind === "request" && this.#open.has(message.idKey)) {
-			throw new SandboxAgentError("conflict", `conflict: a request with id ${message.idKey} is already in flight`, {
-				details: { details: { message: `a request with id ${message.idKey} is already in flight` } },
-			});
-		}
-		if (message.kind === "request" && this.#open.size >= this.#limits.maxOpenRequests) {
-			throw new SandboxAgentError("queue_full", `${this.#open.size} requests of this connection have no answer yet`);
-		}
-		this.#outbox.requireRoom(bytes);
 	}
 
 	/** Hands on a message that gets no reply. Without an agent it is only recorded. */
@@ -228,26 +202,12 @@ export class AcpConnection {
 		return ACCEPTED;
 	}
 
-	#findRepeated(posted: Posted) {
-		const entry = posted.key && this.#journal.findByKey(posted.key.value);
-		if (!entry) return undefined;
-		if (entry.sha256 === posted.key?.sha256) return entry;
-		throw new SandboxAgentError(
-			"idempotency_key_reused",
-			`the idempotency key ${JSON.stringify(posted.key?.value)} was used for another message`,
-		);
-	}
-
 	/** Answers a message that was accepted before, without accepting it again. */
-	async #repeat(
-		entry: NonNullable<ReturnType<RequestJournal["findByKey"]>>,
-		posted: Posted,
-		readBefore: boolean,
-	): Promise<PostAnswer> {
+	async #repeat(entry: JournalEntry, posted: Posted, readBefore: boolean): Promise<PostAnswer> {
 		if (posted.respondAsync) return { status: 202, preferenceApplied: true };
 		if (entry.id === undefined) return ACCEPTED;
-		const open = this.#open.get(JSON.stringify(entry.id));
-		if (open?.entry === entry) return this.#answer(open, posted, readBefore);
+		const open = this.#requests.openOf(entry);
+		if (open) return this.#answer(open, posted, readBefore);
 		const line = entry.reply === undefined ? undefined : await readLine(this.log, entry.reply);
 		if (line) return { status: 200, line };
 		throw new SandboxAgentError(
@@ -285,7 +245,7 @@ export class AcpConnection {
 			this.#absence = error;
 			this.#options.saveProcess(generation, false);
 			this.#outbox.clear();
-			this.#fail([...this.#open.values()], error);
+			this.#requests.fail({ error, generation });
 			throw error;
 		}
 	}
@@ -318,19 +278,15 @@ export class AcpConnection {
 			if (error !== undefined) broken.set(index, error);
 			if (message?.kind === "request") this.#agentRequests.asked(message.idKey, generation);
 			if (message?.kind !== "answer") continue;
-			const open = this.#open.get(message.idKey);
-			if (!open) continue;
-			// From here on the id is free: a second reply to it is late output, not a second outcome.
-			this.#open.delete(message.idKey);
-			replies.push({ open, index, line });
+			const open = this.#requests.take(message.idKey);
+			if (open) replies.push({ open, index, line });
 		}
 		const last =
 			broken.size === 0
 				? this.log.appendLines("agent", generation, lines)
 				: this.log.append(lines.map((line, index) => agentRecord(line, generation, broken.get(index))));
 		for (const { open, index, line } of replies) {
-			this.#journal.done(open.entry, last - lines.length + 1 + index);
-			open.settle({ kind: "reply", line });
+			this.#requests.replied(open, last - lines.length + 1 + index, line);
 		}
 	}
 
@@ -342,44 +298,18 @@ export class AcpConnection {
 		this.#options.saveProcess(generation, false);
 		this.#absence = exitError(this.agent, exit);
 		const error = this.#closing ? connectionClosed(this.id) : this.#absence;
-		this.#fail([...this.#open.values()], error, [{ kind: "adapter", generation, data: agentExited(exit) }]);
+		const before: AppendRecord[] = [{ kind: "adapter", generation, data: agentExited(exit) }];
+		this.#requests.fail({ error, generation, before });
 	}
 
-	/** Gives open requests their terminal, in one write together with the records that explain it. */
-	#fail(requests: readonly OpenRequest[], error: SandboxAgentError, before: readonly AppendRecord[] = []): void {
-		if (requests.length + before.length === 0) return;
-		const generation = this.#generation;
-		const replies = requests.map(({ id, entry }): AppendRecord => {
-			return { kind: "adapter", generation, data: errorReply(id, error, entry.state !== "queued") };
-		});
-		const last = this.log.append([...before, ...replies]);
-		const outcome: Outcome = { kind: "failure", error };
-		requests.forEach((open, index) => {
-			this.#open.delete(open.idKey);
-			this.#journal.done(open.entry, last - requests.length + 1 + index);
-			open.settle(outcome);
-		});
-	}
-
-	/** After a restart of the server: ends what its predecessor left open. */
-	#settleLeftovers(): void {
+	/** Goes on where an earlier server was lost. */
+	#restore(): void {
 		const generation = this.#generation;
 		if (this.#options.lostAgent) {
 			this.log.append([{ kind: "adapter", generation, data: agentExited(UNKNOWN_EXIT) }]);
 			this.#options.saveProcess(generation, false);
 		}
-		for (const entry of this.#journal.open()) {
-			const reply = entry.id === undefined ? 0 : findReply(this.log, entry.id, entry.head);
-			if (reply !== undefined) {
-				this.#journal.done(entry, reply);
-				continue;
-			}
-			const error =
-				entry.state === "queued"
-					? new SandboxAgentError("not_delivered", "the server stopped before the agent received the request")
-					: new SandboxAgentError("outcome_unknown", "the server stopped while the agent worked on the request");
-			this.#fail([new OpenRequest(entry, entry.id, JSON.stringify(entry.id))], error);
-		}
+		this.#requests.settleLeftovers(generation);
 	}
 
 	async #close(): Promise<void> {
@@ -389,8 +319,8 @@ export class AcpConnection {
 		await this.#transport?.close();
 		await starting?.catch(() => undefined);
 		await this.#transport?.close();
-		this.#fail([...this.#open.values()], connectionClosed(this.id));
-		this.#journal.close();
+		this.#requests.fail({ error: connectionClosed(this.id), generation: this.#generation });
+		this.#requests.close();
 		this.#ended.abort();
 	}
 }
