@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterEach } from "vitest";
 import type { AcpLimits } from "../../src/acp/limits.ts";
 import { AcpRegistry } from "../../src/acp/registry.ts";
 import { ProcessTransport } from "../../src/agents/transport/process-transport.ts";
@@ -143,4 +144,17 @@ async function dispatch(
 	}
 	const handler = request.method === "POST" ? handlers.postAcp : handlers.streamAcp;
 	await handler({ request, response, params, url, query: query as { include?: "client" } });
+}
+
+/** Starts servers for the tests of one file, each of which ends with its test. */
+export function acpServers(): typeof startAcpServer {
+	const servers: AcpTestServer[] = [];
+	afterEach(async () => {
+		await Promise.all(servers.splice(0).map((server) => server.close()));
+	});
+	return async (options = {}) => {
+		const server = await startAcpServer(options);
+		servers.push(server);
+		return server;
+	};
 }

@@ -1,19 +1,9 @@
 import { connect } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { until } from "../support/wait.ts";
-import { type AcpTestServer, startAcpServer } from "./acp-server.ts";
+import { type AcpTestServer, acpServers } from "./acp-server.ts";
 
-const servers: AcpTestServer[] = [];
-
-async function start(options: Parameters<typeof startAcpServer>[0] = {}): Promise<AcpTestServer> {
-	const server = await startAcpServer(options);
-	servers.push(server);
-	return server;
-}
-
-afterEach(async () => {
-	await Promise.all(servers.splice(0).map((server) => server.close()));
-});
+const start = acpServers();
 
 const call = (id: unknown, method: string, params: object = {}) => ({ jsonrpc: "2.0", id, method, params });
 

@@ -5,6 +5,7 @@ import type { SandboxProvider } from "../provider/provider.ts";
 import { abortable } from "../util/deadline.ts";
 import { singleFlight } from "../util/single-flight.ts";
 import { createOrUndo } from "./create-or-undo.ts";
+import { pauseUnsupported } from "./pause-unsupported.ts";
 import { report } from "./progress.ts";
 import type { OpenSandboxRequest, RunningSandbox } from "./types.ts";
 import { undo } from "./undo.ts";
@@ -82,13 +83,7 @@ class PlainSandbox implements RunningSandbox {
 	}
 
 	async pause(): Promise<void> {
-		if (!this.provider.pause) {
-			throw new SandboxAgentError(
-				"capability_unsupported",
-				`[${this.provider.name}] sandboxes of this provider cannot be paused`,
-				{ hint: "destroySandbox() ends it" },
-			);
-		}
+		if (!this.provider.pause) throw pauseUnsupported(this.provider.name);
 		await this.provider.pause(this.#id);
 	}
 

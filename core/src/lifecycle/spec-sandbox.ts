@@ -9,6 +9,7 @@ import { abortable, deadline } from "../util/deadline.ts";
 import { singleFlight } from "../util/single-flight.ts";
 import { createOrUndo } from "./create-or-undo.ts";
 import { ownershipLabels } from "./ownership.ts";
+import { pauseUnsupported } from "./pause-unsupported.ts";
 import { report } from "./progress.ts";
 import { settleWithin } from "./settle-within.ts";
 import { bootByShell } from "./shell-boot.ts";
@@ -103,11 +104,7 @@ class SpecSandbox implements RunningSandbox {
 
 	async pause(): Promise<void> {
 		const { pause, name } = this.#spec;
-		if (!pause) {
-			throw new SandboxAgentError("capability_unsupported", `[${name}] sandboxes of this provider cannot be paused`, {
-				hint: "destroySandbox() ends it",
-			});
-		}
+		if (!pause) throw pauseUnsupported(name);
 		this.#endpoint = undefined;
 		await pause.call(this.#spec, this.#id);
 	}
