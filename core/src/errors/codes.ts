@@ -126,6 +126,41 @@ export const ERROR_CODES = {
 	image_not_found: { status: 404, title: "Image Not Found", retryable: false },
 	platform_unsupported: { status: 501, title: "Platform Unsupported", retryable: false },
 	credentials_missing: { status: 401, title: "Credentials Missing", retryable: false },
+	// Sessions and their store.
+	store_failed: { status: 500, title: "Store Failed", retryable: true },
+	record_unsupported: {
+		status: 409,
+		title: "Record Unsupported",
+		retryable: false,
+		hint: "the record was written by a newer version: update this package",
+	},
+	lease_lost: {
+		status: 409,
+		title: "Lease Lost",
+		retryable: false,
+		hint: "another client drives the session now: nothing of this call was written or sent",
+	},
+	session_in_use: {
+		status: 409,
+		title: "Session In Use",
+		retryable: true,
+		hint: "another client drives the session: observe it, wait for its lease to lapse, or take it over with force",
+	},
+	turn_in_progress: {
+		status: 409,
+		title: "Turn In Progress",
+		retryable: true,
+		hint: "wait for the running turn, cancel it, or send with overlap 'queue'",
+	},
+	resume_refused: {
+		status: 409,
+		title: "Resume Refused",
+		retryable: false,
+		hint: "allow another way with resume.allow, or make a new session",
+	},
+	capsule_mismatch: { status: 409, title: "Capsule Mismatch", retryable: false },
+	capsule_invalid: { status: 422, title: "Capsule Invalid", retryable: false },
+	capsule_too_large: { status: 413, title: "Capsule Too Large", retryable: false },
 	// The client.
 	client_disposed: {
 		status: 409,

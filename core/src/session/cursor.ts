@@ -13,9 +13,9 @@ export type ListPosition =
 	| ({ kind: "after" } & KeysetPosition);
 
 /** Which list a cursor belongs to. */
-export type CursorScope = "sessions" | "events";
+export type CursorScope = "sessions" | "events" | "turns";
 
-const PREFIXES: Record<CursorScope, string> = { sessions: "s.", events: "e." };
+const PREFIXES: Record<CursorScope, string> = { sessions: "s.", events: "e.", turns: "t." };
 
 /** The cursor behind an item: it stays right while items are added or removed before it. */
 export function encodeCursor(scope: CursorScope, position: KeysetPosition): string {
@@ -34,7 +34,7 @@ export function encodeCursor(scope: CursorScope, position: KeysetPosition): stri
 export function decodeCursor(scope: CursorScope, cursor: string | undefined): ListPosition {
 	if (!cursor) return { kind: "start" };
 	if (/^\d+$/.test(cursor)) return { kind: "offset", offset: Number(cursor) };
-	const parsed = /^([se]\.)(-?\d+(?:\.\d+)?)\.([\w-]*)$/.exec(cursor);
+	const parsed = /^([set]\.)(-?\d+(?:\.\d+)?)\.([\w-]*)$/.exec(cursor);
 	const [, prefix, key, id] = parsed ?? [];
 	if (prefix === undefined || key === undefined || id === undefined) return { kind: "start" };
 	if (prefix !== PREFIXES[scope]) {

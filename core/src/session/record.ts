@@ -44,8 +44,13 @@ export type SessionInit = {
 	[member: string]: unknown;
 };
 
+/** Version of {@link SessionRecord} that this build writes. Records of a newer one are refused, not misread. */
+export const SESSION_RECORD_VERSION = 1;
+
 /** What is stored about a session. The client owns it, a driver keeps it. */
 export interface SessionRecord {
+	/** @default 1, also where it is absent */
+	version?: number | undefined;
 	/** Chosen by the caller, or a random UUID. Unique per store. */
 	id: string;
 	agent: string;
@@ -86,7 +91,20 @@ export interface SessionEvent {
 	sender: SessionEventSender;
 	/** The JSON-RPC 2.0 envelope, unchanged. */
 	payload: SessionEventPayload;
+	/** Where an agent's line stands in the log of its connection; absent for messages that have no place there. */
+	log?: LogPosition | undefined;
 }
+
+/** A place in the log that the server keeps of an ACP connection. */
+export interface LogPosition {
+	/** Names the log; another log under the same connection has another one. */
+	epoch: string;
+	/** Id of the line, from 1. */
+	id: number;
+}
+
+/** An event before the store has given it its place. */
+export type NewSessionEvent = Omit<SessionEvent, "eventIndex">;
 
 /** A JSON-RPC 2.0 request, notification or reply. */
 export type SessionEventPayload = {
