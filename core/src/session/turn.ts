@@ -11,7 +11,12 @@
 export type TurnState = "pending" | "running" | "completed" | "cancelled" | "failed" | "unknown";
 
 /** States in which nothing more happens by itself. */
-export const ENDED_TURN_STATES = ["completed", "cancelled", "failed", "unknown"] as const satisfies readonly TurnState[];
+export const ENDED_TURN_STATES = [
+	"completed",
+	"cancelled",
+	"failed",
+	"unknown",
+] as const satisfies readonly TurnState[];
 
 /** States in which the end is still to come. */
 export const OPEN_TURN_STATES = ["pending", "running"] as const satisfies readonly TurnState[];
