@@ -1,4 +1,5 @@
-// The real parts that integration tests need: a Docker daemon with images, a browser, network namespaces.
+// The real parts that integration tests need: a Docker daemon with images, PostgreSQL, a browser, network
+// namespaces.
 //
 //   node scripts/test-services.mjs                      start them, print how to find them, stop at Ctrl-C
 //   node scripts/test-services.mjs -- vitest run x      run a command with them
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startDockerDaemon } from "../test/services/docker-daemon.mjs";
 import { findProgram, installMissing, missingParts } from "../test/services/packages.mjs";
+import { startPostgres } from "../test/services/postgres.mjs";
 
 /**
  * Starts what can be started.
@@ -35,11 +37,15 @@ export async function startTestServices({ install, say }) {
 	const chromium = findProgram("chromium");
 	services.chromium = chromium ? { available: true, path: chromium } : unavailable(reasonFor("chromium"));
 	services.namespace = namespaceService();
-	try {
-		services.docker = await dockerService({ reasonFor, environment, stops, say });
-	} catch (error) {
-		services.docker = unavailable(error.message);
-	}
+	const start = async (service) => {
+		try {
+			return await service({ reasonFor, environment, stops, say });
+		} catch (error) {
+			return unavailable(error.message);
+		}
+	};
+	services.docker = await start(dockerService);
+	services.postgres = await start(postgresService);
 	environment.SANDBOX_AGENT_TEST_SERVICES = JSON.stringify(services);
 	return {
 		environment,
@@ -55,16 +61,27 @@ async function dockerService({ reasonFor, environment, stops, say }) {
 	if (reason) return unavailable(reason);
 	if (process.getuid?.() !== 0) return unavailable("not root: a Docker daemon of the tests' own needs root");
 	const { createTestImages, IMAGES } = await import("../test/services/test-image.mjs");
-	// Directly in the temp folder of the system where ours is deep: a socket's path is limited to 107 characters.
-	const parent = tmpdir().length > 60 ? "/tmp" : tmpdir();
-	const directory = mkdtempSync(join(parent, "dockerd-"));
-	const daemon = await startDockerDaemon(directory);
+	const daemon = await startDockerDaemon(temporaryFolder("dockerd-"));
 	stops.push(daemon.stop);
 	await createTestImages(daemon.dockerHost, say);
 	environment.DOCKER_HOST = daemon.dockerHost;
 	environment.SANDBOX_AGENT_TEST_IMAGE = IMAGES.node;
 	environment.SANDBOX_AGENT_TEST_IMAGE_WITHOUT_NODE = IMAGES.withoutNode;
 	return { available: true, dockerHost: daemon.dockerHost };
+}
+
+async function postgresService({ reasonFor, environment, stops }) {
+	const reason = reasonFor("postgres");
+	if (reason) return unavailable(reason);
+	const server = await startPostgres(temporaryFolder("postgres-"));
+	stops.push(server.stop);
+	environment.SANDBOX_AGENT_TEST_POSTGRES = server.connectionString;
+	return { available: true };
+}
+
+/** Directly in the temp folder of the system where ours is deep: a socket's path is limited to 107 characters. */
+function temporaryFolder(prefix) {
+	return mkdtempSync(join(tmpdir().length > 60 ? "/tmp" : tmpdir(), prefix));
 }
 
 function namespaceService() {

@@ -1,5 +1,5 @@
 /** What an integration test needs from outside. */
-export type ServiceName = "docker" | "chromium" | "namespace";
+export type ServiceName = "docker" | "chromium" | "namespace" | "postgres";
 
 /** Whether a part is there, and why not. */
 export interface ServiceAvailability {

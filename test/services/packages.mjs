@@ -1,6 +1,6 @@
 // What the integration tests need from the system, and its installation with apt.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** One part: the programs by which it is recognised and the Debian packages that bring them. */
@@ -9,11 +9,13 @@ export const PARTS = [
 	{ name: "debootstrap", programs: ["debootstrap"], packages: ["debootstrap"] },
 	{ name: "ip", programs: ["ip"], packages: ["iproute2"] },
 	{ name: "chromium", programs: ["chromium"], packages: ["chromium"] },
+	{ name: "postgres", programs: ["initdb", "postgres"], packages: ["postgresql"] },
 ];
 
 /** The absolute path of a program, also of the system's own folders, which are not on every user's PATH. */
 export function findProgram(name) {
-	const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin"];
+	const system = ["/usr/sbin", "/sbin", "/usr/bin", ...postgresFolders()];
+	const folders = [...(process.env.PATH ?? "").split(delimiter), ...system];
 	for (const folder of folders) {
 		const path = join(folder, name);
 		try {
@@ -24,6 +26,14 @@ export function findProgram(name) {
 		}
 	}
 	return undefined;
+}
+
+/** Where Debian has the programs of each version of PostgreSQL, the newest first. */
+function postgresFolders() {
+	const versions = "/usr/lib/postgresql";
+	if (!existsSync(versions)) return [];
+	const newestFirst = readdirSync(versions).sort((left, right) => Number(right) - Number(left));
+	return newestFirst.map((version) => join(versions, version, "bin"));
 }
 
 /** The parts of which a program is not there. */
