@@ -174,6 +174,10 @@ const acp: readonly Requirement[] = [
 		sentence: "After a restart a key says outcome_unknown, or not_delivered where that is certain.",
 	},
 	{
+		id: "acp/request-state",
+		sentence: "What became of a message can be asked by its idempotency key, without sending it again.",
+	},
+	{
 		id: "acp/permission-first-answer",
 		sentence: "The first answer to an agent's request wins; later ones are not forwarded.",
 	},

@@ -1,4 +1,4 @@
-import type { AgentId } from "@sandbox-agent/core/api";
+import type { AcpRequestState, AcpStateResponse, AgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentExit, AgentTransport } from "../agents/transport/agent-transport.ts";
 import type { AppendRecord, EventLog } from "../log/index.ts";
@@ -102,6 +102,19 @@ export class AcpConnection {
 		return this.#ended.signal;
 	}
 
+	/** Where it stands, and what became of the message with this idempotency key. */
+	async state(key: string | undefined): Promise<AcpStateResponse> {
+		return {
+			serverId: this.id,
+			agent: this.agent,
+			createdAtMs: this.createdAtMs,
+			generation: this.#generation,
+			alive: this.#transport !== undefined || this.isStarting,
+			log: { epoch: this.log.epoch, head: this.log.head },
+			...(key === undefined ? {} : { request: await this.#requestState(key) }),
+		};
+	}
+
 	/** Counts a reader of the stream; call the result, once, when it leaves. */
 	attachReader(): () => void {
 		this.#readers += 1;
@@ -150,6 +163,12 @@ export class AcpConnection {
 	close(): Promise<void> {
 		this.#closing ??= this.#close();
 		return this.#closing;
+	}
+
+	async #requestState(key: string): Promise<AcpRequestState> {
+		const known = this.#requests.stateOf(key);
+		const line = known.replyId ? await readLine(this.log, known.replyId) : undefined;
+		return line ? { ...known, reply: JSON.parse(new TextDecoder().decode(line)) } : known;
 	}
 
 	/** Records a message and hands it on. Returns the request when it is one that gets a reply. */

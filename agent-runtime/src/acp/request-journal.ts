@@ -88,6 +88,11 @@ export class RequestJournal {
 		return [...this.#entries.values()].filter((entry) => entry.state !== "done");
 	}
 
+	/** Whether there were more messages than keys are kept, so that a key that is not known may have been used. */
+	get mayHaveForgotten(): boolean {
+		return this.#sequence > this.#maxKeys;
+	}
+
 	findByKey(key: string): JournalEntry | undefined {
 		return this.#byKey.get(key);
 	}

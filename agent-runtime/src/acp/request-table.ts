@@ -1,3 +1,4 @@
+import type { AcpRequestState } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AppendRecord, EventLog } from "../log/index.ts";
 import { findReply } from "./agent-line.ts";
@@ -125,6 +126,19 @@ export class RequestTable {
 			"idempotency_key_reused",
 			`the idempotency key ${JSON.stringify(key.value)} was used for another message`,
 		);
+	}
+
+	/** What is known of the message with a key; its reply stands in the log. */
+	stateOf(key: string): AcpRequestState {
+		const entry = this.#journal.findByKey(key);
+		if (!entry) return { key, state: this.#journal.mayHaveForgotten ? "forgotten" : "absent" };
+		const ended = entry.state === "done";
+		return {
+			key,
+			state: ended ? "ended" : "open",
+			delivered: entry.state !== "queued",
+			...(ended ? { replyId: entry.reply ?? 0 } : {}),
+		};
 	}
 
 	/** The request of an acceptance while it is open. */

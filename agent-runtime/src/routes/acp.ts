@@ -9,7 +9,7 @@ import type { AcpRegistry } from "../acp/registry.ts";
 import { readBody } from "../server/read-body.ts";
 import type { RouteHandlers } from "../server/route-handler.ts";
 
-type AcpHandlers = Pick<RouteHandlers, "listAcpServers" | "postAcp" | "streamAcp" | "closeAcp">;
+type AcpHandlers = Pick<RouteHandlers, "listAcpServers" | "postAcp" | "streamAcp" | "getAcpState" | "closeAcp">;
 
 /** Longest idempotency key, in characters. */
 const MAX_KEY_LENGTH = 256;
@@ -55,10 +55,7 @@ export function createAcpRoutes(registry: AcpRegistry): AcpHandlers {
 			const gone = new AbortController();
 			response.once("close", () => gone.abort());
 			const connection = await registry.find(params.server_id, gone.signal);
-			if (!connection) {
-				const sessionId = params.server_id;
-				throw new SandboxAgentError("session_not_found", `session not found: ${sessionId}`, { details: { sessionId } });
-			}
+			if (!connection) throw notFound(params.server_id);
 			await streamEvents({
 				connection,
 				response,
@@ -70,11 +67,21 @@ export function createAcpRoutes(registry: AcpRegistry): AcpHandlers {
 			});
 		},
 
+		async getAcpState({ params, query }) {
+			const connection = await registry.find(params.server_id, AbortSignal.abort());
+			if (!connection) throw notFound(params.server_id);
+			return await connection.state(query.key);
+		},
+
 		async closeAcp({ params }) {
 			await registry.delete(params.server_id);
 			return undefined;
 		},
 	};
+}
+
+function notFound(sessionId: string): SandboxAgentError {
+	return new SandboxAgentError("session_not_found", `session not found: ${sessionId}`, { details: { sessionId } });
 }
 
 function sendAnswer(response: ServerResponse, answer: PostAnswer, epoch: string, durable: boolean): void {

@@ -4,7 +4,7 @@ import type { AcpRegistry, RegistryOptions } from "../acp/registry.ts";
 import type { createAcpRoutes } from "../routes/acp.ts";
 import type { RouteHandlers } from "./route-handler.ts";
 
-type AcpHandlers = Pick<RouteHandlers, "listAcpServers" | "postAcp" | "streamAcp" | "closeAcp">;
+type AcpHandlers = Pick<RouteHandlers, "listAcpServers" | "postAcp" | "streamAcp" | "getAcpState" | "closeAcp">;
 
 interface Loaded {
 	readonly registry: AcpRegistry;
@@ -28,6 +28,7 @@ export class AcpHost {
 			listAcpServers: async (context) => (await this.#require()).routes.listAcpServers(context),
 			postAcp: async (context) => (this.#loaded ?? (await this.#require())).routes.postAcp(context),
 			streamAcp: async (context) => (this.#loaded ?? (await this.#require())).routes.streamAcp(context),
+			getAcpState: async (context) => (await this.#require()).routes.getAcpState(context),
 			closeAcp: async (context) => (await this.#require()).routes.closeAcp(context),
 		};
 	}

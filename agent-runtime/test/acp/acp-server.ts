@@ -142,6 +142,11 @@ async function dispatch(
 		response.writeHead(204).end();
 		return;
 	}
+	if (url.pathname.endsWith("/state")) {
+		const state = await (handlers.getAcpState as (context: object) => unknown)({ params, query });
+		response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(state));
+		return;
+	}
 	const handler = request.method === "POST" ? handlers.postAcp : handlers.streamAcp;
 	await handler({ request, response, params, url, query: query as { include?: "client" } });
 }

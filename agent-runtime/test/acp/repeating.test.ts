@@ -171,3 +171,34 @@ describe("a server that takes over from one that was killed", () => {
 		await reader.close();
 	});
 });
+
+describe("the state of a connection", () => {
+	const state = async (server: Awaited<ReturnType<typeof start>>, query = "") =>
+		(await server.get(`/v1/acp/c/state${query}`)).json;
+
+	it("tells what became of a message without sending it [acp/request-state]", async () => {
+		const server = await start();
+		const path = join(server.directory, "go");
+		await server.post("c", call(1, "count"), { agent: "mock", ...keyed("first") });
+		const running = server.post("c", call(2, "when", { path }), keyed("second"));
+		await until(async () => (await state(server, "?key=second")).request.state === "open");
+		expect(await state(server)).toMatchObject({ serverId: "c", agent: "mock", generation: 1, alive: true });
+		expect((await state(server, "?key=first")).request).toMatchObject({
+			state: "ended",
+			delivered: true,
+			reply: { id: 1, result: { seen: 1 } },
+		});
+		expect((await state(server, "?key=never")).request).toEqual({ key: "never", state: "absent" });
+		await writeFile(path, "");
+		await running;
+		expect((await state(server, "?key=second")).request).toMatchObject({ state: "ended" });
+		expect((await server.post("c", call(3, "count"))).json.result.seen).toBe(2);
+	});
+
+	it("says that the agent is gone, and knows no connection that there never was", async () => {
+		const server = await start();
+		await server.post("c", call(1, "die", { code: 4 }), { agent: "mock", ...keyed("k") });
+		expect(await state(server, "?key=k")).toMatchObject({ alive: false, request: { state: "ended" } });
+		expect((await server.get("/v1/acp/nobody/state")).status).toBe(404);
+	});
+});

@@ -71,6 +71,51 @@ export const streamAcp = defineRoute({
 	errors: ["session_not_found", "not_acceptable", "stream_error"],
 });
 
+/** What became of a message, by its idempotency key. */
+const requestState = () =>
+	z.object({
+		key: z.string(),
+		/**
+		 * `open`: accepted, and not ended yet. `ended`: it has its outcome. `absent`: it was never accepted. `forgotten`: nobody
+		 * can tell, because older keys are not kept.
+		 */
+		state: z.enum(["open", "ended", "absent", "forgotten"]),
+		/** Whether the agent may have seen it; absent for a message that was not accepted. */
+		delivered: z.optional(z.boolean()),
+		/** The outcome of a request that has ended, while it is retained. */
+		reply: z.optional(envelope()),
+		/** Log id of the outcome; 0 for messages without a reply. */
+		replyId: z.optional(z.int()),
+	});
+
+const stateReply = () =>
+	z.object({
+		serverId: z.string(),
+		agent: z.string(),
+		createdAtMs: z.int(),
+		/** Number of the agent process, from 1; 0 before the first. */
+		generation: z.int(),
+		/** Whether that process runs, or is being started. */
+		alive: z.boolean(),
+		log: z.object({
+			epoch: z.string(),
+			/** Id of the newest record; 0 when there is none. */
+			head: z.int(),
+		}),
+		request: z.optional(requestState()),
+	});
+
+export const getAcpState = defineRoute({
+	name: "getAcpState",
+	method: "GET",
+	path: "/v1/acp/{server_id}/state",
+	summary: "Where a connection stands, and what became of one of its messages",
+	description: "Reads only: asking for a message neither sends nor repeats it.",
+	query: () => z.object({ key: z.optional(z.string().check(z.minLength(1), z.maxLength(256))) }),
+	replies: [{ status: 200, description: "The state", body: stateReply }],
+	errors: ["session_not_found", "stream_error"],
+});
+
 export const closeAcp = defineRoute({
 	name: "closeAcp",
 	method: "DELETE",
@@ -84,3 +129,5 @@ export type AcpServerListResponse = z.infer<ReturnType<typeof serverListReply>>;
 export type AcpServerInfo = AcpServerListResponse["servers"][number];
 /** One JSON-RPC message as it travels. */
 export type AcpEnvelope = z.infer<ReturnType<typeof envelope>>;
+export type AcpStateResponse = z.infer<ReturnType<typeof stateReply>>;
+export type AcpRequestState = z.infer<ReturnType<typeof requestState>>;

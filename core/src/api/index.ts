@@ -1,4 +1,10 @@
-export type { AcpEnvelope, AcpServerInfo, AcpServerListResponse } from "./acp.ts";
+export type {
+	AcpEnvelope,
+	AcpRequestState,
+	AcpServerInfo,
+	AcpServerListResponse,
+	AcpStateResponse,
+} from "./acp.ts";
 export {
 	AGENT_IDS,
 	type AgentCapabilities,

@@ -1,4 +1,4 @@
-import { closeAcp, listAcpServers, postAcp, streamAcp } from "./acp.ts";
+import { closeAcp, getAcpState, listAcpServers, postAcp, streamAcp } from "./acp.ts";
 import { getAgent, installAgent, listAgents } from "./agents.ts";
 import { getHealth, getRoot } from "./health.ts";
 
@@ -13,6 +13,7 @@ export const ROUTES = {
 	postAcp,
 	streamAcp,
 	closeAcp,
+	getAcpState,
 } as const;
 
 export type Routes = typeof ROUTES;

@@ -79,6 +79,14 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 			response.writeHead(200, { "content-type": "text/event-stream" });
 			response.end("data: {}\n\n");
 		},
+		getAcpState: ({ params }) => ({
+			serverId: params.server_id,
+			agent: "mock",
+			createdAtMs: 0,
+			generation: 0,
+			alive: false,
+			log: { epoch: "none", head: 0 },
+		}),
 		closeAcp: () => undefined,
 		...options.handlers,
 	};
