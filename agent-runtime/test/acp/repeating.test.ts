@@ -192,7 +192,7 @@ describe("the state of a connection", () => {
 		await writeFile(path, "");
 		await running;
 		expect((await state(server, "?key=second")).request).toMatchObject({ state: "ended" });
-		expect((await server.post("c", call(3, "count"))).json.result.seen).toBe(2);
+		expect((await server.post("c", call(3, "count"))).json.result.seen).toBe(3);
 	});
 
 	it("says that the agent is gone, and knows no connection that there never was", async () => {
