@@ -69,6 +69,10 @@ export interface SessionRecord {
 	configOptions?: SessionConfigOption[] | undefined;
 	/** Modes with the current one, as last told by the agent; `null` when it has none. */
 	modes?: SessionModeState | null | undefined;
+	/** What the agent said it can do when the session was last bound. */
+	agentCapabilities?: { readonly [member: string]: unknown } | undefined;
+	/** What the agent said it is at that time: name and version of the program that speaks the protocol. */
+	agentInfo?: { readonly name: string; readonly version: string } | undefined;
 }
 
 /** Who sent an envelope. */
