@@ -2,6 +2,7 @@ import type { AgentId, AgentInfo, AgentInstallRequest, AgentInstallResponse } fr
 import { isAgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentLaunch } from "./agent-launch.ts";
+import { type CapsulePlace, capsuleRoot } from "./capsule/capsule-place.ts";
 import type { FoundCredentials } from "./credentials/credential.ts";
 import { findCredentials } from "./credentials/find-credentials.ts";
 import type { AgentDefinition } from "./definitions/definition.ts";
@@ -9,6 +10,7 @@ import { AGENT_DEFINITIONS, agentDefinition } from "./definitions/index.ts";
 import { type InstalledAgent, isUsable, type UnusableInstall } from "./install/find-installed.ts";
 import { installFailure } from "./install/install-failure.ts";
 import { AgentInstaller, type InstallOutcome } from "./install/installer.ts";
+import { pinnedPackage } from "./install/lock.ts";
 import type { InstallWaiter } from "./install/shared-install.ts";
 import { LocalVersions } from "./local-versions.ts";
 import { connectMockAgent } from "./mock/in-process.ts";
@@ -104,6 +106,20 @@ export class AgentService {
 		return { agent: definition.id, source, version, command, args, env: await this.#launchEnvironment(definition) };
 	}
 
+	/**
+	 * Where an agent keeps its sessions. Installs it first where that is needed and allowed.
+	 *
+	 * @throws unsupported_agent, capability_unsupported, agent_not_installed, install_failed, or the reason of the signal.
+	 */
+	async capsulePlace(id: string, waiter: InstallWaiter = {}): Promise<CapsulePlace> {
+		const definition = this.require(id);
+		const layout = definition.capsule;
+		if (!layout) throw noCapsule(`sessions of ${definition.title} cannot be carried into another sandbox`);
+		const adapterVersion = await this.#adapterVersion(definition, await this.#require(definition, waiter));
+		const environment = await this.#launchEnvironment(definition);
+		return { root: capsuleRoot(layout, environment, this.#options.homeDirectory), layout, adapterVersion };
+	}
+
 	/** Gives up installations that are under way, and leaves no process of them behind. */
 	close(): Promise<void> {
 		return this.#installer.close();
@@ -116,6 +132,15 @@ export class AgentService {
 		if (this.#options.requirePreinstall) throw notInstalled(definition.id, found);
 		const { installed } = await this.#installer.install(definition, {}, waiter);
 		return installed;
+	}
+
+	/** What writes an agent's files: those of an unknown version are not carried anywhere. */
+	async #adapterVersion({ id }: AgentDefinition, installed: InstalledAgent): Promise<string> {
+		if (installed.version !== null) return `${pinnedPackage(id)?.package ?? id}@${installed.version}`;
+		const { launcher = "" } = installed;
+		const version = await this.#localVersions.of(launcher, false);
+		if (version !== undefined) return `local:${id}@${version}`;
+		throw noCapsule(`${launcher} does not tell its version`, "make it print one for --version");
 	}
 
 	async #launchEnvironment(definition: AgentDefinition): Promise<Record<string, string>> {
@@ -133,6 +158,7 @@ export class AgentService {
 			credentialsAvailable:
 				definition.credentials.length === 0 || definition.credentials.some((provider) => credentials[provider]),
 			capabilities: definition.capabilities,
+			capsule: definition.capsule ? "supported" : "unsupported",
 		};
 		if (!query.config) return info;
 		info.configOptions = definition.configOptions.map((option) => structuredClone(option));
@@ -183,4 +209,8 @@ function artifactsOf(
 function notInstalled(id: AgentId, found: UnusableInstall | undefined): SandboxAgentError<"agent_not_installed"> {
 	const why = found === undefined ? "" : ` (${found.problem})`;
 	return new SandboxAgentError("agent_not_installed", `agent not installed: ${id}${why}`, { details: { agent: id } });
+}
+
+function noCapsule(detail: string, hint?: string): SandboxAgentError<"capability_unsupported"> {
+	return new SandboxAgentError("capability_unsupported", detail, { hint });
 }

@@ -1,6 +1,7 @@
 import type { AgentId } from "@sandbox-agent/core/api";
-import type { AgentService, AgentServiceOptions, AgentTransport } from "../agents/index.ts";
+import type { AgentCapsules, AgentService, AgentServiceOptions, AgentTransport } from "../agents/index.ts";
 import type { AgentDirectory } from "../routes/agents.ts";
+import type { CapsuleDirectory } from "../routes/capsules.ts";
 import type { ProcessGroupLedger } from "../state/process-group-ledger.ts";
 import type { Logger } from "./logger.ts";
 
@@ -10,7 +11,7 @@ export interface AgentHostOptions extends AgentServiceOptions {
 }
 
 /** What a server needs of agents: their description, and processes that are remembered while they live. */
-export interface AgentHost extends AgentDirectory {
+export interface AgentHost extends AgentDirectory, CapsuleDirectory {
 	/** Starts an agent, installing it first where needed. */
 	start(
 		id: AgentId,
@@ -18,7 +19,7 @@ export interface AgentHost extends AgentDirectory {
 	): Promise<AgentTransport>;
 	/** Loads the code now. A failure of it is that of the first request. */
 	load(): Promise<void>;
-	/** Gives up installations that are under way. */
+	/** Gives up installations and restores that are under way. */
 	close(): Promise<void>;
 }
 
@@ -32,10 +33,16 @@ export function createAgentHost(options: AgentHostOptions): AgentHost {
 		service ??= import("../agents/index.ts").then(({ AgentService }) => new AgentService(options));
 		return service;
 	};
+	let capsules: Promise<AgentCapsules> | undefined;
 	return {
 		list: async (query) => (await load()).list(query),
 		get: async (id, query) => (await load()).get(id, query),
 		install: async (id, request, waiter) => (await load()).install(id, request, waiter),
+		capsulePlace: async (id, waiter) => (await load()).capsulePlace(id, waiter),
+		capsules: () => {
+			capsules ??= import("../agents/index.ts").then(({ AgentCapsules }) => new AgentCapsules());
+			return capsules;
+		},
 		async start(id, waiter) {
 			const [agents, { startAgent }, ledger] = await Promise.all([
 				load(),
@@ -54,7 +61,9 @@ export function createAgentHost(options: AgentHostOptions): AgentHost {
 				() => undefined,
 				() => undefined,
 			),
-		close: async () => (await service)?.close(),
+		close: async () => {
+			await Promise.all([service?.then((agents) => agents.close()), capsules?.then((running) => running.close())]);
+		},
 	};
 }
 

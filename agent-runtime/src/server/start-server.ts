@@ -4,6 +4,7 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { RuntimeEnvironment } from "../options.ts";
 import { mintedTokenPath } from "../options.ts";
 import { createAgentRoutes } from "../routes/agents.ts";
+import { createCapsuleRoutes } from "../routes/capsules.ts";
 import { createHealthRoutes } from "../routes/health.ts";
 import { createRootRoutes } from "../routes/root.ts";
 import { createUiPages } from "../routes/ui.ts";
@@ -153,6 +154,7 @@ function assemble(
 			...createRootRoutes(),
 			...createHealthRoutes(warmUp),
 			...createAgentRoutes({ agents, runningSinceMs: (id) => acp.runningSinceMs(id) }),
+			...createCapsuleRoutes(agents),
 			...acp.handlers,
 		},
 		pages: createUiPages(),

@@ -53,6 +53,8 @@ const agentInfo = () =>
 		/** Whether a credential for the agent's model service was found; always `true` for agents that bring their own. */
 		credentialsAvailable: z.boolean(),
 		capabilities: agentCapabilities(),
+		/** Whether its memory of a session can be carried into another sandbox. Absent: the server knows nothing of that. */
+		capsule: z.optional(z.enum(["supported", "unsupported"])),
 		/** With `config=true`, where it can be told. */
 		version: z.optional(z.string()),
 		/** With `config=true`, where it can be told: absolute path of the agent's executable. */

@@ -16,6 +16,12 @@ export {
 	type AgentListResponse,
 	isAgentId,
 } from "./agents.ts";
+export type {
+	CapsuleChangesRequest,
+	CapsuleChangesResponse,
+	CapsuleChunkBody,
+	CapsuleRestoreRequest,
+} from "./capsules.ts";
 export type { HealthResponse } from "./health.ts";
 export {
 	defineRoute,

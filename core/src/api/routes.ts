@@ -1,5 +1,12 @@
 import { closeAcp, getAcpState, listAcpServers, postAcp, streamAcp } from "./acp.ts";
 import { getAgent, installAgent, listAgents } from "./agents.ts";
+import {
+	abortCapsuleRestore,
+	beginCapsuleRestore,
+	commitCapsuleRestore,
+	putCapsuleChunk,
+	readCapsuleChanges,
+} from "./capsules.ts";
 import { getHealth, getRoot } from "./health.ts";
 
 /** The whole HTTP contract. The server mounts it, the client calls through it, the OpenAPI document lists it. */
@@ -9,6 +16,11 @@ export const ROUTES = {
 	listAgents,
 	getAgent,
 	installAgent,
+	readCapsuleChanges,
+	beginCapsuleRestore,
+	putCapsuleChunk,
+	commitCapsuleRestore,
+	abortCapsuleRestore,
 	listAcpServers,
 	postAcp,
 	streamAcp,

@@ -44,4 +44,9 @@ export const claude: AgentDefinition = {
 		DISABLE_ERROR_REPORTING: "1",
 		CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
 	}),
+	// The folder beside the transcript holds long results of tools and the transcripts of subagents.
+	capsule: {
+		root: { variable: "CLAUDE_CONFIG_DIR", home: ".claude" },
+		files: ["projects/*/{session}.jsonl", "projects/*/{session}/**"],
+	},
 };

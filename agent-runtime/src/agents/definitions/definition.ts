@@ -54,6 +54,25 @@ export interface AgentDefinition {
 	readonly source: AgentSource;
 	/** Variables set for the agent at launch. Those that the server's environment has already win. */
 	readonly launchEnvironment?: ((context: LaunchContext) => Promise<Readonly<Record<string, string>>>) | undefined;
+	/** What of its files makes up a session. Absent: a session cannot be carried into another sandbox. */
+	readonly capsule?: CapsuleLayout | undefined;
+}
+
+/** The files in which an agent remembers a session. */
+export interface CapsuleLayout {
+	/** The folder that paths are relative to. */
+	readonly root: {
+		/** Variable of the agent's environment that names it. */
+		readonly variable: string;
+		/** Where it is without that variable, relative to the home directory. */
+		readonly home: string;
+	};
+	/**
+	 * Patterns of the files that belong to one session and hold no credential: names separated by `/`, in which `{session}`
+	 * is the agent's id of the session and `*` stands for any part of a name; `**` as last part is everything below. Each
+	 * names the session. The first is that of the file by which the agent finds it.
+	 */
+	readonly files: readonly [string, ...string[]];
 }
 
 /** Where an agent is launched. */

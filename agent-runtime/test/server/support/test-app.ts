@@ -73,6 +73,11 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 			}
 			return { already_installed: body.reinstall !== true, artifacts: [] };
 		},
+		readCapsuleChanges: () => ({ adapterVersion: "", files: [], chunks: [], more: false }),
+		beginCapsuleRestore: () => ({ restoreId: "" }),
+		putCapsuleChunk: () => undefined,
+		commitCapsuleRestore: () => undefined,
+		abortCapsuleRestore: () => undefined,
 		listAcpServers: () => ({ servers: [] }),
 		postAcp: async ({ response, params, query }) => sendJson(response, 200, { params, query }),
 		streamAcp: async ({ response }) => {
