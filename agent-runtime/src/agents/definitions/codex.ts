@@ -39,4 +39,9 @@ export const codex: AgentDefinition = {
 		selectOption("thought_level", "high", { low: "Low", medium: "Medium", high: "High", xhigh: "Xhigh" }),
 	],
 	source: { kind: "launcher-only" },
+	// Only the transcript: the snapshots of the shell beside it hold every variable, keys included.
+	capsule: {
+		root: { variable: "CODEX_HOME", home: ".codex" },
+		files: ["sessions/*/*/*/rollout-*-{session}.jsonl"],
+	},
 };

@@ -20,4 +20,9 @@ export const pi: AgentDefinition = {
 	pathLaunchers: ["pi-acp"],
 	configOptions: [selectOption("model", "default", { default: "Default" })],
 	source: { kind: "launcher-only" },
+	// Without the adapter's map of sessions, which names files of the old home: it finds the transcript by itself.
+	capsule: {
+		root: { variable: "PI_CODING_AGENT_DIR", home: ".pi/agent" },
+		files: ["sessions/*/*_{session}.jsonl"],
+	},
 };
