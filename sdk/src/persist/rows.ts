@@ -1,12 +1,12 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import {
-	type NewSessionEvent,
-	SESSION_RECORD_VERSION,
-	type SessionEvent,
-	type SessionEventPayload,
-	type SessionRecord,
-	type TurnRecord,
+import type {
+	NewSessionEvent,
+	SessionEvent,
+	SessionEventPayload,
+	SessionRecord,
+	TurnRecord,
 } from "@sandbox-agent/core/session";
+import { checkRecordVersion } from "./record-version.ts";
 
 /** What a database has in a column for whole numbers: drivers of large ones hand out text, or `bigint`. */
 export type DatabaseInteger = number | bigint | string;
@@ -138,13 +138,6 @@ export function sessionFromRow(row: SessionRow): SessionRecord {
 	return record;
 }
 
-/** @throws record_unsupported for a version that this build does not know */
-export function checkRecordVersion(id: string, version: number | undefined): void {
-	if (version === undefined || version <= SESSION_RECORD_VERSION) return;
-	const known = `this one knows records up to ${SESSION_RECORD_VERSION}`;
-	throw new SandboxAgentError("record_unsupported", `session '${id}' has a record of version ${version}, ${known}`);
-}
-
 export function eventToRow(sessionId: string, event: NewSessionEvent, eventIndex: number): EventRow {
 	return {
 		session_id: sessionId,
@@ -201,7 +194,8 @@ function payloadFromJson(json: string): SessionEventPayload {
 	let reason: string;
 	try {
 		const payload: unknown = JSON.parse(json);
-		if (typeof payload === "object" && payload !== null && !Array.isArray(payload)) return payload;
+		if (typeof payload === "object" && payload !== null && !Array.isArray(payload))
+			return payload as SessionEventPayload;
 		reason = "the stored payload is no object";
 	} catch {
 		// The parser's own words quote what it read, which may be a secret.
