@@ -1,11 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { availabilityOf } from "../services/availability.ts";
 import { startRuntime, type TestRuntime } from "../support/runtime.ts";
+import { openPage, startBrowser, type TestBrowser } from "./browser.ts";
 import { type Bundle, bundle, nodeImport } from "./bundle.ts";
 import type { PageFunctions } from "./page.ts";
 import { servePage } from "./page-server.ts";
@@ -16,48 +13,10 @@ const browser = availabilityOf("chromium");
 /** What the page's script leaves for functions that are evaluated in it. */
 declare const inPage: PageFunctions;
 
-const FLAGS = [
-	"--no-sandbox",
-	"--disable-gpu",
-	"--disable-quic",
-	"--no-first-run",
-	"--disable-background-networking",
-	"--disable-component-update",
-	"--disable-sync",
-];
-
-/** A browser with a profile of its own; disposal ends it and removes all it wrote. */
-async function startBrowser(executablePath: string) {
-	const folder = await mkdtemp(join(tmpdir(), "sandbox-agent-browser-"));
-	const context: BrowserContext = await chromium.launchPersistentContext(join(folder, "profile"), {
-		executablePath,
-		args: FLAGS,
-		headless: true,
-		// Whatever it writes beside its profile lies in the same folder.
-		env: { ...process.env, HOME: folder, TMPDIR: folder },
-	});
-	return {
-		context,
-		folder,
-		async [Symbol.asyncDispose](): Promise<void> {
-			await context.close();
-			await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-		},
-	};
-}
-
-/** Opens a page and waits for its script. */
-async function open(context: BrowserContext, address: string): Promise<Page> {
-	const page = await context.newPage();
-	await page.goto(address);
-	await page.waitForFunction(() => "inPage" in globalThis);
-	return page;
-}
-
 describe.skipIf(!browser.available)("the client in a browser", { meta: { skipReason: browser.reason } }, () => {
 	let built: Bundle;
 	let pages: Awaited<ReturnType<typeof servePage>>;
-	let own: Awaited<ReturnType<typeof startBrowser>>;
+	let own: TestBrowser;
 	let runtime: TestRuntime;
 
 	beforeAll(async () => {
@@ -81,7 +40,7 @@ describe.skipIf(!browser.available)("the client in a browser", { meta: { skipRea
 	});
 
 	it("runs a turn with a permission question on a server of another origin [sdk-runs-anywhere]", async () => {
-		const page = await open(own.context, pages.origin);
+		const page = await openPage(own.context, pages.origin);
 		const problems: string[] = [];
 		page.on("console", (message) => problems.push(message.text()));
 		page.on("pageerror", (error) => problems.push(error.message));
@@ -102,7 +61,7 @@ describe.skipIf(!browser.available)("the client in a browser", { meta: { skipRea
 	});
 
 	it("reads the headers by which a server of ours is told from others", async () => {
-		const page = await open(own.context, pages.origin);
+		const page = await openPage(own.context, pages.origin);
 		const names = await page.evaluate(
 			async ({ url, headers }) => {
 				const response = await fetch(`${url}/v1/health`, { headers });
@@ -115,7 +74,7 @@ describe.skipIf(!browser.available)("the client in a browser", { meta: { skipRea
 	});
 
 	it("is refused on a page of an origin that was not admitted, with the token too [guard/foreign-origin]", async () => {
-		const page = await open(own.context, pages.otherOrigin);
+		const page = await openPage(own.context, pages.otherOrigin);
 		const url = `${runtime.url}/v1/acp/foreign?agent=mock`;
 		// What a browser sends without asking the server first: the answer is kept from the page, but not its effect.
 		const answer = page.waitForResponse((response) => response.url() === url);
