@@ -2,10 +2,13 @@
 // No log, no replay, no limits, no guard, and it knows the scripted agent's exact spelling of a reply.
 //
 //   node bare-bridge.mjs <port> <agent executable>
+//
+// Prints the port when it listens; 0 takes any free one.
 import { spawn } from "node:child_process";
 
 // An import statement would read every export of the module, among them the WebSocket of a fetch library that then loads: 20 ms.
 const { createServer } = process.getBuiltinModule("node:http");
+const { writeSync } = process.getBuiltinModule("node:fs");
 const [port, agent] = process.argv.slice(2);
 const connections = new Map();
 const REPLY = '{"jsonrpc":"2.0","id":';
@@ -70,7 +73,7 @@ const server = createServer((request, response) => {
 	}
 });
 
-server.listen(Number(port), "127.0.0.1");
+server.listen(Number(port), "127.0.0.1", () => writeSync(1, `${server.address().port}\n`));
 process.on("SIGTERM", () => {
 	for (const connection of connections.values()) connection.child.kill();
 	process.exit(0);

@@ -13,6 +13,8 @@ export interface Metric {
 	/** Unit that is printed after the number; empty for plain counts. */
 	unit: "ms" | "µs" | "MB" | "/s" | "";
 	target?: Target | undefined;
+	/** Whether the values of all rounds are printed too, because the median alone would hide something. @default false */
+	everyRound?: boolean | undefined;
 }
 
 /** True or false when the target can be judged, undefined when a figure is missing. */

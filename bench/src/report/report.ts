@@ -1,7 +1,7 @@
 import type { WorkloadResult } from "../runner.ts";
 import type { ContestantName } from "../server/contestants.ts";
 import { describeTarget, isReached, type Metric } from "./metric.ts";
-import { ratio, type Summary, summarize } from "./statistics.ts";
+import { mean, ratio, type Summary, summarize } from "./statistics.ts";
 import { type Cell, formatNumber, formatTable, paint } from "./table.ts";
 
 const MINUS = "–";
@@ -31,12 +31,14 @@ export function reportMetrics(result: WorkloadResult): MetricReport[] {
 
 /** The block of one workload as it is printed. */
 export function formatWorkload(result: WorkloadResult, colour: boolean): string {
-	const { workload, rounds, failures } = result;
+	const { workload, failures } = result;
 	const columns = workload.contestants.filter((name) => result.values.has(name));
 	const heads = [...columns, "ours/original", "target"];
 	const rows: Cell[][] = [["", ...heads].map((text) => ({ text, style: "dim" as const }))];
+	const rounds: string[] = [];
 	for (const report of reportMetrics(result)) {
 		const { metric } = report;
+		if (metric.everyRound) rounds.push(...listRounds(report));
 		rows.push([
 			{ text: `  ${metric.label}` },
 			...columns.map((name) => figureCell(report.contestants.get(name), metric, name === "ours")),
@@ -45,8 +47,23 @@ export function formatWorkload(result: WorkloadResult, colour: boolean): string 
 		]);
 	}
 	const title = `${paint({ text: workload.name, style: "bold" }, colour)}  ${workload.title}`;
-	const notes = collectFailures(failures, rounds).map((text) => paint({ text: `  ${text}`, style: "yellow" }, colour));
-	return [title, formatTable(rows, colour), ...notes].join("\n");
+	const notes = collectFailures(failures, result.rounds).map((text) =>
+		paint({ text: `  ${text}`, style: "yellow" }, colour),
+	);
+	const lists = rounds.map((text) => paint({ text: `  ${text}`, style: "dim" }, colour));
+	return [title, formatTable(rows, colour), ...lists, ...notes].join("\n");
+}
+
+/** Mean and values of all rounds in ascending order, a line per contestant. */
+function listRounds({ metric, contestants }: MetricReport): string[] {
+	const lines: string[] = [];
+	for (const [name, { values }] of contestants) {
+		const average = mean(values);
+		if (average === undefined) continue;
+		const sorted = values.toSorted((left, right) => left - right).map((value) => Math.round(value));
+		lines.push(`${metric.label}, ${name}: mean ${formatNumber(average)}, rounds ${sorted.join(" ")}`);
+	}
+	return lines;
 }
 
 function figureCell(summary: Summary | undefined, metric: Metric, strong: boolean): Cell {

@@ -12,6 +12,10 @@ export function median(samples: readonly number[]): number | undefined {
 	return quantile(samples, 0.5);
 }
 
+export function mean(samples: readonly number[]): number | undefined {
+	return samples.length === 0 ? undefined : samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+}
+
 /** What the rounds of one contestant came to. */
 export interface Summary {
 	values: readonly number[];

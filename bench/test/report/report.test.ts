@@ -55,6 +55,13 @@ describe("report", () => {
 		expect(text).not.toContain("\u001b");
 	});
 
+	it("lists mean and rounds where the median hides something", () => {
+		const workload = { ...result.workload, metrics: [{ ...rate, everyRound: true }] };
+		const text = formatWorkload({ ...result, workload }, false);
+		expect(text).toContain("  delivered, ours: mean 410, rounds 400 420\n  delivered, original: mean 100, rounds 100");
+		expect(formatWorkload(result, false)).not.toContain("mean");
+	});
+
 	it("paints on request", () => {
 		expect(formatWorkload(result, true)).toContain("\u001b[");
 	});
