@@ -1,5 +1,5 @@
-import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { LeaseAttempt, SessionLease, SessionLeases, StoreChange } from "@sandbox-agent/core/session";
+import { leaseLost } from "../lease-lost.ts";
 import type { Database, Transaction } from "./database.ts";
 import { resultOf } from "./requests.ts";
 import type { Rows, SessionHead } from "./schema.ts";
@@ -69,10 +69,6 @@ export async function readHead(transaction: Transaction, sessionId: string): Pro
  */
 export function checkFence(head: SessionHead, fence: number | undefined): void {
 	if (fence !== undefined && head.fence !== fence) throw leaseLost(head.sessionId);
-}
-
-function leaseLost(sessionId: string): SandboxAgentError {
-	return new SandboxAgentError("lease_lost", `the lease of session '${sessionId}' is held by another client or gone`);
 }
 
 function isOf(head: SessionHead, lease: SessionLease): boolean {
