@@ -109,6 +109,31 @@ const agents: readonly Requirement[] = [
 		sentence: "A launcher in the data directory or on PATH is used as it is, for any agent id.",
 	},
 	{ id: "agents/unknown", sentence: "An unknown agent answers 400 unsupported_agent and names it." },
+	{
+		id: "agents/capsule-deltas",
+		sentence: "A capture takes what an agent has added to its files of a session, and whole files only when rewritten.",
+	},
+	{
+		id: "agents/capsule-bounded",
+		sentence: "Captures and restores need bounded memory; a session over the limit is refused, not cut.",
+	},
+	{
+		id: "agents/capsule-only-session",
+		sentence:
+			"A capsule holds the agent's files of one session: no credential, nothing behind a link, no other session.",
+	},
+	{
+		id: "agents/capsule-hostile",
+		sentence: "A restore writes only files that its agent's definition names, follows no link and replaces nothing.",
+	},
+	{
+		id: "agents/capsule-whole",
+		sentence: "A restored session is there whole or not at all; an interrupted restore leaves nothing.",
+	},
+	{
+		id: "agents/capsule-version",
+		sentence: "A session is put back only for the version of the adapter that wrote it.",
+	},
 ];
 
 const acp: readonly Requirement[] = [

@@ -71,17 +71,17 @@ export class AgentCapsules {
 	}
 
 	/** @throws not_found, capsule_invalid */
-	put(agent: string, id: string, chunk: CapsuleChunkBody): Promise<void> {
+	async put(agent: string, id: string, chunk: CapsuleChunkBody): Promise<void> {
 		const running = this.#require(agent, id);
 		running.idle.refresh();
-		return inTurn(running, () => running.restore.put(chunk));
+		await inTurn(running, () => running.restore.put(chunk));
 	}
 
 	/** @throws not_found, capsule_invalid, conflict */
-	commit(agent: string, id: string): Promise<void> {
+	async commit(agent: string, id: string): Promise<void> {
 		const running = this.#require(agent, id);
 		this.#forget(id, running);
-		return inTurn(running, () => running.restore.commit());
+		await inTurn(running, () => running.restore.commit());
 	}
 
 	/** Gives a restore up. Unknown ids are fine. */

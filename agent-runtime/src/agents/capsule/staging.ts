@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, realpath, rm, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { processStartTime } from "../transport/process-identity.ts";
 
 /** Folders of restores lie in the root of the agent, so that a finished file only needs another name. */
@@ -8,41 +8,28 @@ const PREFIX = ".sandbox-agent-restore-";
 
 /** A folder in which a restore collects its files; the agent sees none of them. */
 export class Staging {
-	/** The root of the agent, without links on the way. It has been made where it was missing. */
+	/** The root of the agent, without links on the way. */
 	readonly root: string;
 	readonly path: string;
-	/** The outermost folder that had to be made for the root. */
-	readonly #made: string | undefined;
 
-	/** Clears away what restores of ended servers have left, too. */
+	/** Makes the root where it is missing, and clears away what restores of ended servers have left in it. */
 	static async open(root: string): Promise<Staging> {
-		const made = await mkdir(root, { recursive: true, mode: 0o700 });
+		await mkdir(root, { recursive: true, mode: 0o700 });
 		const real = await realpath(root);
 		await removeLeftovers(real);
 		const path = join(real, `${PREFIX}${process.pid}.${await identityOf(process.pid)}.${randomUUID()}`);
 		await mkdir(path, { mode: 0o700 });
-		return new Staging(real, path, made === undefined ? undefined : await realpath(made));
+		return new Staging(real, path);
 	}
 
-	private constructor(root: string, path: string, made: string | undefined) {
+	private constructor(root: string, path: string) {
 		this.root = root;
 		this.path = path;
-		this.#made = made;
 	}
 
-	/** Removes the folder; of the root itself, what was made for this restore and has stayed empty. */
+	/** Removes the folder and what is left in it. */
 	async remove(): Promise<void> {
 		await rm(this.path, { recursive: true, force: true });
-		if (this.#made === undefined) return;
-		const outermost = dirname(this.#made);
-		for (let folder = this.root; folder !== outermost && folder.length > outermost.length; folder = dirname(folder)) {
-			const empty = await rmdir(folder).then(
-				() => true,
-				// Something lies in it: it is no longer ours.
-				() => false,
-			);
-			if (!empty) return;
-		}
 	}
 }
 
