@@ -143,4 +143,46 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-indexeddb-quota",
 		sentence: "A write to IndexedDB without room fails as a whole, and the store goes on when there is room again.",
 	},
+	{
+		id: "sdk-policy-agents",
+		sentence:
+			"A permission policy reads the questions of Claude, Codex, OpenCode and Gemini as each of them tells them.",
+	},
+	{
+		id: "sdk-policy-order",
+		sentence: "In a policy deny beats ask, ask beats allow, and what no rule is about gets the default.",
+	},
+	{
+		id: "sdk-policy-strict",
+		sentence: "What a rule allows the same rule would deny: denying reads a tool call at least as widely as allowing.",
+	},
+	{
+		id: "sdk-policy-command",
+		sentence: "A pattern that allows a command does not allow a second one, a redirection or a substitution beside it.",
+	},
+	{
+		id: "sdk-policy-deny-parts",
+		sentence: "A denied command is found among joined ones, in quotes, behind a wrapper and by its full path.",
+	},
+	{
+		id: "sdk-policy-paths",
+		sentence:
+			"A path rule allows a call only when all its paths are known and lie where the rule says, dots and traversals resolved.",
+	},
+	{
+		id: "sdk-policy-vague",
+		sentence:
+			"A tool call that tells too little, or cannot be read, is never allowed past a rule that may be about it.",
+	},
+	{ id: "sdk-policy-once", sentence: "A policy says yes for this once only, and no in whatever way the agent offers." },
+	{ id: "sdk-policy-total", sentence: "A policy decides whatever an agent sends, and never fails." },
+	{ id: "sdk-policy-bounded", sentence: "Matching a pattern takes a bounded number of steps for any text." },
+	{
+		id: "sdk-policy-options",
+		sentence: "A wrong option of a policy is refused with its name, its value and what to write instead.",
+	},
+	{
+		id: "sdk-permission-audit",
+		sentence: "The record of an answered question says who decided what, by which rule and when.",
+	},
 ] as const satisfies readonly { id: string; sentence: string }[];
