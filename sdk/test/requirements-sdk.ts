@@ -185,4 +185,21 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-permission-audit",
 		sentence: "The record of an answered question says who decided what, by which rule and when.",
 	},
+	{ id: "sdk-persist-conformance", sentence: "Every store of this project passes the published conformance suite." },
+	{
+		id: "sdk-persist-kill",
+		sentence:
+			"A process that is killed in the midst of writing loses nothing that was acknowledged, and leaves a store that opens.",
+	},
+	{
+		id: "sdk-persist-migration",
+		sentence: "A database of an earlier version is taken over with all its sessions and events.",
+	},
+	{ id: "sdk-persist-growth", sentence: "What is read of a history is found by an index, however long it is." },
+	{ id: "sdk-persist-unreadable", sentence: "An event that cannot be read hides nothing of the rest of its history." },
+	{
+		id: "sdk-persist-retention",
+		sentence: "A store removes nothing by itself unless it was told to, and then no more.",
+	},
+	{ id: "sdk-persist-adapt", sentence: "A store that was written for an earlier version works as it is." },
 ] as const satisfies readonly { id: string; sentence: string }[];

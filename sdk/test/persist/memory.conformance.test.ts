@@ -4,7 +4,7 @@ import { describe, it } from "vitest";
 
 const features = { leases: true, watch: true, capsules: true };
 
-describe("the in-memory driver", () => {
+describe("the in-memory driver [sdk-persist-conformance]", () => {
 	const open = async () => new InMemorySessionPersistDriver({ maxEventsPerSession: 2_000 });
 	for (const { name, run } of persistConformance({ open, features })) it(name, run);
 });
