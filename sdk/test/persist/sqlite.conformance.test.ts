@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type PersistSubject, persistConformance } from "@sandbox-agent/core/conformance/persist";
 import type { DurableSessionDriver } from "@sandbox-agent/core/session";
+import BetterSqlite3 from "better-sqlite3";
 import { SQLiteSessionPersistDriver } from "sandbox-agent/persist/sqlite";
 import { afterAll, describe, it } from "vitest";
 
@@ -17,8 +18,18 @@ describe("the SQLite driver in memory [sdk-persist-conformance]", () => {
 	run({ open: async () => new SQLiteSessionPersistDriver(), features });
 });
 
-describe("the SQLite driver with a given database [sdk-persist-conformance]", () => {
+describe("the SQLite driver with a database of node:sqlite [sdk-persist-conformance]", () => {
 	const database = () => new DatabaseSync(":memory:");
+	run({ open: async () => new SQLiteSessionPersistDriver({ database: database() }), features });
+});
+
+describe("the SQLite driver with a database of better-sqlite3 [sdk-persist-conformance]", () => {
+	const database = () => new BetterSqlite3(":memory:");
+	run({ open: async () => new SQLiteSessionPersistDriver({ database: database() }), features });
+});
+
+describe("the SQLite driver with numbers as bigint [sdk-persist-conformance]", () => {
+	const database = () => new BetterSqlite3(":memory:").defaultSafeIntegers(true);
 	run({ open: async () => new SQLiteSessionPersistDriver({ database: database() }), features });
 });
 
