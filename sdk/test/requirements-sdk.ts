@@ -202,4 +202,12 @@ export const SDK_REQUIREMENTS = [
 		sentence: "A store removes nothing by itself unless it was told to, and then no more.",
 	},
 	{ id: "sdk-persist-adapt", sentence: "A store that was written for an earlier version works as it is." },
+	{
+		id: "sdk-rivet-state",
+		sentence: "Sessions of a Rivet actor lie in its state as plain JSON, in the shape that earlier versions wrote.",
+	},
+	{
+		id: "sdk-rivet-saved",
+		sentence: "A write to a Rivet actor resolves when its state is saved, and leaves nothing when that fails.",
+	},
 ] as const satisfies readonly { id: string; sentence: string }[];
