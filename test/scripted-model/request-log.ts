@@ -1,4 +1,5 @@
 import type { ScriptedAnswer } from "./answer.ts";
+import type { HistoryEntry } from "./conversation.ts";
 
 /** What is remembered of a request to the model. */
 export interface LoggedRequest {
@@ -13,6 +14,8 @@ export interface LoggedRequest {
 	readonly tools: readonly string[];
 	readonly prompt: string;
 	readonly results: readonly string[];
+	/** The whole conversation that it repeated, oldest first. */
+	readonly history: readonly HistoryEntry[];
 	readonly answer?: ScriptedAnswer | undefined;
 	/** HTTP status of the answer, once there is one. */
 	status: number | undefined;

@@ -157,6 +157,51 @@ describe("scripted model: Chat Completions", () => {
 	});
 });
 
+describe("scripted model: OpenAI Responses", () => {
+	const parameters = { type: "object", properties: { cmd: { type: "string" } }, required: ["cmd"] };
+	const tools = [{ type: "function", name: "exec_command", parameters }, { type: "web_search" }];
+	const said = (text: string) => ({ type: "message", role: "user", content: [{ type: "input_text", text }] });
+
+	it("streams thoughts and text in pieces", async () => {
+		const body = { stream: true, input: [said("THINK: hm\nSAY: one two\nUSAGE: 7,3")] };
+		const events = await eventsOf(await post("/v1/responses", body));
+		expect(events).toMatchObject([
+			{ type: "response.created", response: { status: "in_progress" } },
+			{ type: "response.output_item.added", output_index: 0, item: { type: "reasoning", summary: [] } },
+			{ type: "response.reasoning_summary_part.added" },
+			{ type: "response.reasoning_summary_text.delta", delta: "hm" },
+			{ type: "response.reasoning_summary_text.done", text: "hm" },
+			{ type: "response.reasoning_summary_part.done" },
+			{ type: "response.output_item.done", output_index: 0 },
+			{ type: "response.output_item.added", output_index: 1, item: { type: "message", content: [] } },
+			{ type: "response.content_part.added" },
+			{ type: "response.output_text.delta", delta: "one " },
+			{ type: "response.output_text.delta", delta: "two" },
+			{ type: "response.output_text.done", text: "one two" },
+			{ type: "response.content_part.done" },
+			{ type: "response.output_item.done", item: { content: [{ text: "one two" }] } },
+			{ type: "response.completed", response: { usage: { input_tokens: 7, output_tokens: 3, total_tokens: 10 } } },
+		]);
+	});
+
+	it("calls the shell, then answers with its result, whatever the agent adds about its environment", async () => {
+		const note = said("<environment_context>\n<cwd>/work</cwd>\n</environment_context>");
+		const input: unknown[] = [said("RUN: echo hi"), note];
+		const first = await (await post("/v1/responses", { tools, input })).json();
+		const [call] = first.output;
+		expect(call).toMatchObject({ type: "function_call", name: "exec_command", arguments: '{"cmd":"echo hi"}' });
+		input.push(call, { type: "function_call_output", call_id: call.call_id, output: "a\nhi\n" });
+		const second = await (await post("/v1/responses", { tools, input })).json();
+		expect(second.output).toMatchObject([{ type: "message", content: [{ text: "done: hi" }] }]);
+	});
+
+	it("answers with JSON where the request has a schema", async () => {
+		const schema = { type: "object", properties: { title: { type: "string" } }, required: ["title"] };
+		const reply = await (await post("/v1/responses", { input: "hello", text: { format: { schema } } })).json();
+		expect(JSON.parse(reply.output[0].content[0].text)).toEqual({ title: "scripted" });
+	});
+});
+
 describe("scripted model: faults and the log", () => {
 	it("hangs after the first piece until the agent hangs up, and notes that", async () => {
 		const controller = new AbortController();
@@ -186,6 +231,19 @@ describe("scripted model: faults and the log", () => {
 		const expected = { key: "sk-1", model: "scripted-model", tools: ["Bash"], prompt: "hello", status: 200 };
 		await vi.waitFor(() => expect(model.requests).toMatchObject([expected]));
 		expect(await (await fetch(`${model.url}/__scripted/requests`)).json()).toMatchObject([expected]);
+	});
+
+	it("remembers the conversation that a request repeats, in every protocol", async () => {
+		const messages = [{ role: "user", content: "one" }, { role: "assistant", content: "ok: one" }, ...user("two")];
+		const history = [
+			{ kind: "user", text: "one" },
+			{ kind: "answer", text: "ok: one" },
+			{ kind: "user", text: "two" },
+		];
+		await (await post("/v1/messages", { messages })).json();
+		await (await post("/v1/chat/completions", { messages })).json();
+		await (await post("/v1/responses", { input: messages })).json();
+		expect(model.requests).toMatchObject([{ history }, { history }, { history }]);
 	});
 
 	it("refuses another key than its own", async () => {

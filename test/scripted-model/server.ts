@@ -5,11 +5,12 @@ import { pieces, type ScriptedAnswer } from "./answer.ts";
 import { type JsonObject, toObject } from "./json.ts";
 import { anthropicMessages } from "./protocols/anthropic-messages.ts";
 import { chatCompletions } from "./protocols/chat-completions.ts";
+import { openAiResponses } from "./protocols/openai-responses.ts";
 import type { ModelProtocol, ReplyHead } from "./protocols/protocol.ts";
 import { type LoggedRequest, RequestLog } from "./request-log.ts";
 import { answerOf } from "./script.ts";
 
-const PROTOCOLS: readonly ModelProtocol[] = [anthropicMessages, chatCompletions];
+const PROTOCOLS: readonly ModelProtocol[] = [anthropicMessages, chatCompletions, openAiResponses];
 
 /** Where the requests can be read over HTTP, for programs in other processes. */
 const LOG_PATH = "/__scripted/requests";
@@ -39,8 +40,8 @@ export interface ScriptedModel extends AsyncDisposable {
 }
 
 /**
- * Starts a server that stands in for a model service: it speaks Anthropic Messages and OpenAI Chat Completions, and what
- * it answers is written in the prompt (see script.ts).
+ * Starts a server that stands in for a model service: it speaks Anthropic Messages, OpenAI Chat Completions and
+ * OpenAI Responses, and what it answers is written in the prompt (see script.ts).
  */
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
 	const { host = "127.0.0.1", port = 0, models = ["scripted-model", "scripted-model-2"] } = options;
@@ -106,6 +107,7 @@ async function handle(exchange: Exchange): Promise<void> {
 		tools: conversation?.tools.map(({ name }) => name) ?? [],
 		prompt: conversation?.prompt ?? "",
 		results: conversation?.results ?? [],
+		history: conversation?.history ?? [],
 		answer,
 		status: undefined,
 		aborted: false,

@@ -58,6 +58,7 @@ export const anthropicMessages: ModelProtocol = {
 };
 
 function historyOf(message: JsonObject): HistoryEntry[] {
+	if (message.role === "assistant") return [{ kind: "answer", text: contentText(message.content) }];
 	if (message.role !== "user") return [];
 	if (typeof message.content === "string") return [{ kind: "user", text: message.content }];
 	return toObjects(message.content).flatMap((part): HistoryEntry[] => {

@@ -1,6 +1,7 @@
 import type { ScriptedAnswer } from "../answer.ts";
 import { type HistoryEntry, newestTurn } from "../conversation.ts";
 import { contentText, isObject, type JsonObject, toObject, toObjects, toText } from "../json.ts";
+import { openAiError } from "./openai-error.ts";
 import type { ModelProtocol, ReplyHead } from "./protocol.ts";
 
 /** https://platform.openai.com/docs/api-reference/chat */
@@ -50,19 +51,13 @@ export const chatCompletions: ModelProtocol = {
 		yield { data: { ...headOf(head), object: "chat.completion.chunk", choices: [], usage: usageOf(head) } };
 		yield { data: "[DONE]" };
 	},
-	error: (status, message) => ({
-		error: {
-			message,
-			type: status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error",
-			code: status === 401 ? "invalid_api_key" : null,
-			param: null,
-		},
-	}),
+	error: openAiError,
 };
 
 function historyOf(message: JsonObject): HistoryEntry[] {
 	const text = contentText(message.content);
 	if (message.role === "tool") return [{ kind: "result", text }];
+	if (message.role === "assistant") return [{ kind: "answer", text }];
 	return message.role === "user" ? [{ kind: "user", text }] : [];
 }
 

@@ -17,7 +17,7 @@ export interface ReplyHead {
 
 /** A protocol in which agents talk to models. */
 export interface ModelProtocol {
-	readonly name: "anthropic-messages" | "chat-completions";
+	readonly name: "anthropic-messages" | "chat-completions" | "openai-responses";
 	/** Whether a POST to this path is a request of this protocol. Any prefix before it is accepted. */
 	matches(path: string): boolean;
 	read(body: JsonObject): Conversation;
