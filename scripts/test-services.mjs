@@ -1,4 +1,4 @@
-// The real parts that integration tests need: a Docker daemon with images, PostgreSQL, a browser, network
+// The real parts that integration tests need: a Docker daemon with images, PostgreSQL, Redis, a browser, network
 // namespaces.
 //
 //   node scripts/test-services.mjs                      start them, print how to find them, stop at Ctrl-C
@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { startDockerDaemon } from "../test/services/docker-daemon.mjs";
 import { findProgram, installMissing, missingParts } from "../test/services/packages.mjs";
 import { startPostgres } from "../test/services/postgres.mjs";
+import { startRedis } from "../test/services/redis.mjs";
 
 /**
  * Starts what can be started.
@@ -46,6 +47,7 @@ export async function startTestServices({ install, say }) {
 	};
 	services.docker = await start(dockerService);
 	services.postgres = await start(postgresService);
+	services.redis = await start(redisService);
 	environment.SANDBOX_AGENT_TEST_SERVICES = JSON.stringify(services);
 	return {
 		environment,
@@ -76,6 +78,15 @@ async function postgresService({ reasonFor, environment, stops }) {
 	const server = await startPostgres(temporaryFolder("postgres-"));
 	stops.push(server.stop);
 	environment.SANDBOX_AGENT_TEST_POSTGRES = server.connectionString;
+	return { available: true };
+}
+
+async function redisService({ reasonFor, environment, stops }) {
+	const reason = reasonFor("redis");
+	if (reason) return unavailable(reason);
+	const server = await startRedis(temporaryFolder("redis-"));
+	stops.push(server.stop);
+	environment.SANDBOX_AGENT_TEST_REDIS = server.socketPath;
 	return { available: true };
 }
 

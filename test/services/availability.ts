@@ -1,5 +1,5 @@
 /** What an integration test needs from outside. */
-export type ServiceName = "docker" | "chromium" | "namespace" | "postgres";
+export type ServiceName = "docker" | "chromium" | "namespace" | "postgres" | "redis";
 
 /** Whether a part is there, and why not. */
 export interface ServiceAvailability {

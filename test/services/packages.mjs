@@ -10,6 +10,7 @@ export const PARTS = [
 	{ name: "ip", programs: ["ip"], packages: ["iproute2"] },
 	{ name: "chromium", programs: ["chromium"], packages: ["chromium"] },
 	{ name: "postgres", programs: ["initdb", "postgres"], packages: ["postgresql"] },
+	{ name: "redis", programs: ["redis-server"], packages: ["redis-server"] },
 ];
 
 /** The absolute path of a program, also of the system's own folders, which are not on every user's PATH. */
