@@ -98,12 +98,13 @@ export class AgentService {
 	async launch(id: string, waiter: InstallWaiter = {}): Promise<AgentLaunch> {
 		const definition = this.require(id);
 		const installed = await this.#require(definition, waiter);
-		const { source, version } = installed;
+		const { source, version, variables } = installed;
 		if (!installed.command) {
 			return { agent: definition.id, source, version, connect: () => connectMockAgent({ store: this.#mockSessions }) };
 		}
 		const [command, ...args] = installed.command;
-		return { agent: definition.id, source, version, command, args, env: await this.#launchEnvironment(definition) };
+		const env = await this.#launchEnvironment(definition, variables);
+		return { agent: definition.id, source, version, command, args, env };
 	}
 
 	/**
@@ -143,10 +144,13 @@ export class AgentService {
 		throw noCapsule(`${launcher} does not tell its version`, "make it print one for --version");
 	}
 
-	async #launchEnvironment(definition: AgentDefinition): Promise<Record<string, string>> {
+	async #launchEnvironment(
+		definition: AgentDefinition,
+		variables: InstalledAgent["variables"] = {},
+	): Promise<Record<string, string>> {
 		const { environment, homeDirectory, serverProgram } = this.#options;
-		const defaults = await definition.launchEnvironment?.({ environment, homeDirectory });
-		const own = Object.entries(defaults ?? {}).filter(([name]) => !environment[name] || MERGED_VARIABLES.has(name));
+		const defaults = { ...variables, ...(await definition.launchEnvironment?.({ environment, homeDirectory })) };
+		const own = Object.entries(defaults).filter(([name]) => !environment[name] || MERGED_VARIABLES.has(name));
 		return agentEnvironment({ server: environment, serverProgram, extra: Object.fromEntries(own) });
 	}
 

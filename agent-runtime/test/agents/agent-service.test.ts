@@ -121,6 +121,19 @@ describe("AgentService: launching", () => {
 		expect(env).toMatchObject({ DISABLE_TELEMETRY: "0", DISABLE_AUTOUPDATER: "1" });
 	});
 
+	it("starts Codex in the mode that asks, and Pi without calls home", async () => {
+		for (const agent of ["codex", "pi"]) lab.putProgram(join(lab.processes(), `${agent}-acp`), "exit 0");
+		const environmentOf = async (agent: string) => (await lab.makeService().launch(agent)).env;
+		expect(await environmentOf("codex")).toMatchObject({ INITIAL_AGENT_MODE: "read-only", NO_BROWSER: "1" });
+		expect(await environmentOf("pi")).toMatchObject({
+			PI_OFFLINE: "1",
+			PI_SKIP_VERSION_CHECK: "1",
+			PI_TELEMETRY: "0",
+		});
+		lab.environment.INITIAL_AGENT_MODE = "agent-full-access";
+		expect(await environmentOf("codex")).toMatchObject({ INITIAL_AGENT_MODE: "agent-full-access" });
+	});
+
 	it("[agents/install-lazy] is an error for an agent that is not installed, where installing is not allowed", async () => {
 		const launch = lab.makeService({ requirePreinstall: true }).launch("claude");
 		await expect(launch).rejects.toMatchObject({
@@ -132,11 +145,11 @@ describe("AgentService: launching", () => {
 	});
 
 	it("says how to put an agent in place for which no package is pinned", async () => {
-		const launch = lab.makeService().launch("codex");
+		const launch = lab.makeService().launch("cursor");
 		await expect(launch).rejects.toMatchObject({
 			code: "install_failed",
 			retryable: false,
-			details: { agent: "codex", details: { stderr: expect.stringContaining(join(lab.processes(), "codex-acp")) } },
+			details: { agent: "cursor", details: { stderr: expect.stringContaining(join(lab.processes(), "cursor-acp")) } },
 		});
 	});
 });

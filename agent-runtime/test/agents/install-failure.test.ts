@@ -57,20 +57,32 @@ describe("AgentService: installing that fails", () => {
 		await expect(attempt({ STUB_NPM: "install", STUB_VERSION: "none" })).rejects.toMatchObject(
 			failing("did not state"),
 		);
-		await expect(attempt({ STUB_NPM: "install", STUB_INTEGRITY: "sha512-other" })).rejects.toMatchObject(
-			failing("integrity"),
-		);
+		await expect(attempt({ STUB_NPM: "install", STUB_INTEGRITY: "{}" })).rejects.toMatchObject(failing("integrity"));
 		expect(lab.treesOf("opencode")).toEqual([]);
 	});
 
 	it("notices that npm has left out the native program of an adapter", async () => {
-		Object.assign(lab.environment, { STUB_NPM: "install", STUB_INTEGRITY: pinnedPackage("claude")?.integrity });
-		const install = lab.makeService().install("claude", {});
-		await expect(install).rejects.toMatchObject({
-			code: "install_failed",
-			detail: expect.stringContaining("npm has left out @anthropic-ai/claude-agent-sdk-"),
-		});
-		expect(lab.treesOf("claude")).toEqual([]);
+		lab.environment.STUB_NPM = "install";
+		const failing = (detail: string) => ({ code: "install_failed", detail: expect.stringContaining(detail) });
+		const left = "npm has left out ";
+		await expect(lab.makeService().install("claude", {})).rejects.toMatchObject(
+			failing(`${left}@anthropic-ai/claude-agent-sdk-`),
+		);
+		await expect(lab.makeService().install("codex", {})).rejects.toMatchObject(failing(`${left}@openai/codex-`));
+		expect([...lab.treesOf("claude"), ...lab.treesOf("codex")]).toEqual([]);
+	});
+
+	it("[agents/install-atomic] notices that the agent behind an adapter does not work, or is another archive", async () => {
+		const attempt = (stub: Record<string, string>) =>
+			lab.makeService({ environment: { ...lab.environment, STUB_NPM: "install", ...stub } }).install("pi", {});
+		const failing = (detail: string) => ({ code: "install_failed", detail: expect.stringContaining(detail) });
+		const name = "@earendil-works/pi-coding-agent";
+		await expect(attempt({ STUB_COMPANION_VERSION: "1.0.0" })).rejects.toMatchObject(
+			failing(`${name}: it states version 1.0.0, expected was 0.87.1`),
+		);
+		const adapterOnly = JSON.stringify({ "pi-acp": pinnedPackage("pi")?.integrity });
+		await expect(attempt({ STUB_INTEGRITY: adapterOnly })).rejects.toMatchObject(failing(`${name}@0.87.1 is not`));
+		expect(lab.treesOf("pi")).toEqual([]);
 	});
 
 	it("[agents/install-atomic] ends when the one caller gives up, with npm and everything it wrote", async () => {

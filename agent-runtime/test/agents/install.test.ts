@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,6 +46,35 @@ describe("AgentService: installing", () => {
 		expect(await service.install("opencode", { reinstall: true })).toMatchObject({ already_installed: false });
 		expect(lab.npmRuns()).toBe(2);
 		expect(lab.treesOf("opencode")).toEqual(["1.18.33"]);
+	});
+
+	it("installs an adapter and its agent into one tree, and tells the adapter where the agent is", async () => {
+		lab.environment.STUB_NPM = "install";
+		const service = lab.makeService();
+		const { command, args = [], env = {} } = await service.launch("pi");
+		const tree = join(lab.processes(), "pi/0.0.34");
+		expect([command, ...args]).toEqual([process.execPath, join(tree, "node_modules/pi-acp/dist/index.js")]);
+		const { PI_ACP_PI_COMMAND: companion = "" } = env;
+		expect(companion).toBe(join(tree, "companion"));
+		// Whatever Node is on PATH.
+		expect(execFileSync(companion, ["--version"], { env: { PATH: "/none" }, encoding: "utf8" })).toBe("0.87.1\n");
+		lab.environment.PI_ACP_PI_COMMAND = "/my/pi";
+		expect((await lab.makeService().launch("pi")).env).toMatchObject({ PI_ACP_PI_COMMAND: "/my/pi" });
+		expect(readFileSync(lab.environment.STUB_LOG ?? "", "utf8")).toMatch(
+			/ pi-acp@0\.0\.34 @earendil-works\/pi-coding-agent@0\.87\.1\n$/,
+		);
+		expect(lab.npmRuns()).toBe(1);
+	});
+
+	it("writes launchers that do the same by hand", async () => {
+		lab.environment.STUB_NPM = "install";
+		await lab.makeService().install("pi", {});
+		const launcher = join(lab.processes(), "pi-acp");
+		const program = join(lab.processes(), "pi/0.0.34/node_modules/pi-acp/dist/index.js");
+		writeFileSync(program, "console.log(process.env.PI_ACP_PI_COMMAND)");
+		const run = (env: Record<string, string>) => execFileSync(launcher, { env, encoding: "utf8" }).trim();
+		expect(run({})).toBe(join(lab.processes(), "pi/0.0.34/companion"));
+		expect(run({ PI_ACP_PI_COMMAND: "/my/pi" })).toBe("/my/pi");
 	});
 
 	it("keeps a version that was asked for", async () => {
@@ -147,6 +176,16 @@ describe("AgentService: versions that do not fit", () => {
 			detail: expect.stringContaining("opencode-ai@1.0.0 is installed, this build works with opencode-ai@1.18.33"),
 		});
 		expect(await lab.makeService().launch("opencode")).toMatchObject({ version: "1.18.33" });
+	});
+
+	it("replaces an adapter whose agent is of another version than this build has pinned", async () => {
+		lab.environment.STUB_NPM = "install";
+		await lab.makeService().install("pi", {});
+		const mark = join(lab.processes(), "pi/0.0.34/sandbox-agent.json");
+		writeFileSync(mark, readFileSync(mark, "utf8").replace('"companion": "0.87.1"', '"companion": "0.87.0"'));
+		expect(await lab.makeService({ requirePreinstall: true }).get("pi")).toMatchObject({ installed: false });
+		expect(await lab.makeService().launch("pi")).toMatchObject({ version: "0.0.34" });
+		expect(lab.npmRuns()).toBe(2);
 	});
 
 	it("installs again what has been deleted", async () => {

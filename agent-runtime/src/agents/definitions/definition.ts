@@ -19,6 +19,19 @@ export interface NpmSource {
 	readonly requires?: ((platform: PlatformKey) => readonly string[]) | undefined;
 	/** How an installed tree proves that it works. */
 	readonly verify: "initialize" | "version";
+	/** The agent behind an adapter that does not bring it: it is installed into the same tree. */
+	readonly companion?: NpmCompanion | undefined;
+}
+
+/**
+ * A package beside the adapter, with a JavaScript program that the adapter starts. The lock holds it as the agent's
+ * `companion`; it has to state its version when it is asked with `--version`.
+ */
+export interface NpmCompanion {
+	/** Relative to `node_modules`. */
+	readonly script: string;
+	/** Variable that tells the adapter what to start. */
+	readonly variable: string;
 }
 
 /** A JavaScript file run by our own Node, or a native executable; paths are relative to `node_modules`. */

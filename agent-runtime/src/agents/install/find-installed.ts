@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { AgentDefinition } from "../definitions/definition.ts";
+import { companionVariables } from "./companion.ts";
 import { findProgram, isExecutable } from "./find-program.ts";
 import { readLauncher } from "./launcher.ts";
 import { type AgentLayout, agentLayout } from "./layout.ts";
@@ -18,6 +19,8 @@ export interface InstalledAgent {
 	readonly program?: string | undefined;
 	/** Program and arguments; absent for the built-in agent. */
 	readonly command?: readonly [string, ...string[]] | undefined;
+	/** Variables without which an installation of ours does not work. */
+	readonly variables?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An installation that is there but must not be used. */
@@ -82,7 +85,13 @@ async function installedByUs(
 		const problem = `${layout.launcher} names ${named}, but ${tree} holds version ${version ?? "none"}: reinstall ${id}`;
 		return { problem, outdated: false };
 	}
+	const companion = pinned?.companion;
+	if (companion && treeMark.companion !== companion.version) {
+		const problem = `${named} is installed with ${companion.package}@${treeMark.companion ?? "none"}, this build works with ${companion.version}`;
+		return { problem, outdated: true };
+	}
 	const command = commandOf(tree, source, treeMark.program, nodeProgram);
 	const program = join(tree, "node_modules", treeMark.program);
-	return { source: "registry", version, launcher: layout.launcher, program, command };
+	const variables = companionVariables(tree, source);
+	return { source: "registry", version, launcher: layout.launcher, program, command, variables };
 }

@@ -5,8 +5,10 @@ import type { AgentId } from "@sandbox-agent/core/api";
 import type { NpmSource, PlatformKey } from "../definitions/definition.ts";
 import { killLeftoverGroup } from "../transport/process-group.ts";
 import { processStartTime } from "../transport/process-identity.ts";
+import { companionPath, writeCompanion } from "./companion.ts";
 import { installFailure } from "./install-failure.ts";
 import { WORK_PREFIX } from "./layout.ts";
+import type { LockedPackage } from "./lock.ts";
 import { findNpm, npmInstall } from "./npm-client.ts";
 import { DirectoryWatch, type ProgressListener } from "./progress.ts";
 import {
@@ -29,6 +31,8 @@ export interface PackageInstall {
 	readonly version: string;
 	/** What the registry must announce; absent for versions that are not in the lock. */
 	readonly integrity: string | undefined;
+	/** Installed beside it; given exactly where `source` has a companion. */
+	readonly companion: LockedPackage | undefined;
 	/** What it takes on the disk, for the progress. */
 	readonly unpackedBytes: number | undefined;
 	/** Directory of the versions; the new one becomes `<trees>/<version>`. */
@@ -88,7 +92,9 @@ async function fetchPackage(install: PackageInstall, work: string, tree: string)
 		const result = await npmInstall({
 			npm,
 			prefix: tree,
-			spec: `${install.package}@${install.version}`,
+			specs: [install, ...(install.companion ? [install.companion] : [])].map(
+				({ package: name, version }) => `${name}@${version}`,
+			),
 			environment,
 			signal,
 			onStart: async (pgid) => {
@@ -109,19 +115,12 @@ async function fetchPackage(install: PackageInstall, work: string, tree: string)
 async function inspect(install: PackageInstall, work: string, tree: string): Promise<TreeMark> {
 	const { agent, source, platform } = install;
 	install.onProgress({ agent, phase: "verify" });
-	const version = await installedVersion(tree, install.package);
-	const integrity = (await installedIntegrity(tree, install.package)) ?? "";
-	if (version === undefined) throw installFailure(agent, `npm has not installed ${install.package}`);
-	if (install.integrity !== undefined && integrity !== install.integrity) {
-		throw installFailure(
-			agent,
-			`${install.package}@${version} is not the package this build was tested with: its integrity is ${integrity}, expected is ${install.integrity}`,
-		);
-	}
+	const { version, integrity } = await inspectPackage(agent, tree, install);
 	const [missing] = await missingIn(tree, source, platform);
 	if (missing !== undefined) {
 		throw installFailure(agent, `npm has left out ${missing}, the program for ${platform.os} ${platform.arch}`);
 	}
+	await inspectCompanion(install, work, tree);
 	const programs = await programsIn(tree, source, platform);
 	let trouble = `${install.package}@${version} brings no program for ${platform.os} ${platform.arch}`;
 	for (const program of programs) {
@@ -133,10 +132,49 @@ async function inspect(install: PackageInstall, work: string, tree: string): Pro
 			environment: install.environment,
 			signal: install.signal,
 		});
-		if (failure === undefined) return { package: install.package, version, integrity, program };
+		if (failure === undefined) {
+			return { package: install.package, version, integrity, program, companion: install.companion?.version };
+		}
 		trouble = `${program}: ${failure}`;
 	}
 	throw installFailure(agent, `the installed program does not work: ${trouble}`, trouble);
+}
+
+/** The package as it lies in the tree, when its archive is the expected one. */
+async function inspectPackage(
+	agent: AgentId,
+	tree: string,
+	{ package: name, integrity: expected }: { readonly package: string; readonly integrity: string | undefined },
+): Promise<{ version: string; integrity: string }> {
+	const version = await installedVersion(tree, name);
+	const integrity = (await installedIntegrity(tree, name)) ?? "";
+	if (version === undefined) throw installFailure(agent, `npm has not installed ${name}`);
+	if (expected !== undefined && integrity !== expected) {
+		throw installFailure(
+			agent,
+			`${name}@${version} is not the package this build was tested with: its integrity is ${integrity}, expected is ${expected}`,
+		);
+	}
+	return { version, integrity };
+}
+
+/** Checks the companion as the adapter will start it: an adapter answers also without the agent behind it. */
+async function inspectCompanion(install: PackageInstall, work: string, tree: string): Promise<void> {
+	const { agent, companion, source } = install;
+	if (!companion || !source.companion) return;
+	const { version } = await inspectPackage(agent, tree, companion);
+	await writeCompanion(tree, source.companion.script, install.nodeProgram);
+	const failure = await verifyProgram({
+		command: [companionPath(tree)],
+		by: "version",
+		version,
+		workDirectory: work,
+		environment: install.environment,
+		signal: install.signal,
+	});
+	if (failure !== undefined) {
+		throw installFailure(agent, `the installed program does not work: ${companion.package}: ${failure}`, failure);
+	}
 }
 
 /** Puts a directory in place of another one, which is set aside first. */

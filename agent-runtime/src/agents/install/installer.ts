@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentDefinition, NpmSource } from "../definitions/definition.ts";
+import { companionVariables } from "./companion.ts";
 import { findInstalled, type InstalledAgent, isUsable } from "./find-installed.ts";
 import { installFailure, toInstallFailure } from "./install-failure.ts";
 import { takeInstallLock } from "./install-lock.ts";
@@ -145,6 +146,7 @@ export class AgentInstaller {
 			package: pinned.package,
 			version,
 			integrity: version === pinned.version ? pinned.integrity : undefined,
+			companion: pinned.companion,
 			unpackedBytes:
 				version === pinned.version ? pinned.unpackedBytes?.[`${process.platform}-${process.arch}`] : undefined,
 			trees: layout.trees,
@@ -157,7 +159,11 @@ export class AgentInstaller {
 		const tree = join(layout.trees, mark.version);
 		const chosen = mark.version !== pinned.version;
 		const command = commandOf(tree, source, mark.program, nodeProgram);
-		await writeLauncher(layout.launcher, { package: mark.package, version: mark.version, chosen }, command);
+		await writeLauncher(layout.launcher, {
+			mark: { package: mark.package, version: mark.version, chosen },
+			command,
+			variables: companionVariables(tree, source),
+		});
 	}
 }
 

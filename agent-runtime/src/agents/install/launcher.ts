@@ -16,16 +16,24 @@ export interface FoundLauncher {
 
 const MARK_PREFIX = "# sandbox-agent ";
 
-/**
- * Writes the script that starts an agent. Replaces another one at once, so that nobody ever runs half a script.
- *
- * @param command Absolute path of the program, then its arguments.
- */
-export async function writeLauncher(file: string, mark: LauncherMark, command: readonly string[]): Promise<void> {
+/** What a launcher starts. */
+export interface LauncherContent {
+	readonly mark: LauncherMark;
+	/** Absolute path of the program, then its arguments. */
+	readonly command: readonly string[];
+	/** Variables that the program needs; those that are set already win. */
+	readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Writes the script that starts an agent. Replaces another one at once, so that nobody ever runs half a script. */
+export async function writeLauncher(file: string, { mark, command, variables }: LauncherContent): Promise<void> {
 	const lines = [
 		"#!/bin/sh",
 		`${MARK_PREFIX}${JSON.stringify(mark)}`,
 		"set -e",
+		...Object.entries(variables).map(
+			([name, value]) => `[ -n "\${${name}-}" ] || ${name}=${quote(value)}; export ${name}`,
+		),
 		`exec ${command.map(quote).join(" ")} "$@"`,
 	];
 	const temporary = `${file}.${process.pid}.tmp`;
@@ -60,7 +68,7 @@ function parseMark(text: string): LauncherMark | undefined {
 	}
 }
 
-/** One word of the script, always in quotes, as launchers are documented. */
-function quote(word: string): string {
+/** One word of a script, always in quotes, as launchers are documented. */
+export function quote(word: string): string {
 	return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -38,8 +38,8 @@ export interface NpmInstallOptions {
 	readonly npm: NpmCommand;
 	/** Directory that gets `node_modules`. */
 	readonly prefix: string;
-	/** `<package>@<version>`. */
-	readonly spec: string;
+	/** `<package>@<version>` of each. */
+	readonly specs: readonly string[];
 	readonly environment: Readonly<Record<string, string>>;
 	/** Ends npm, with everything it has started. */
 	readonly signal: AbortSignal;
@@ -56,7 +56,7 @@ const OUTPUT_LINES = 20;
  * @throws the signal's reason when it is aborted; npm has ended by then.
  */
 export async function npmInstall(options: NpmInstallOptions): Promise<NpmResult> {
-	const { npm, prefix, spec, environment, signal } = options;
+	const { npm, prefix, specs, environment, signal } = options;
 	signal.throwIfAborted();
 	const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline"];
 	// What the user has configured for projects of their own would put the files elsewhere, or leave programs out.
@@ -65,7 +65,7 @@ export async function npmInstall(options: NpmInstallOptions): Promise<NpmResult>
 	const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=5000"];
 	const transport = await ProcessTransport.start({
 		command: npm.command,
-		args: [...npm.args, ...args, ...shape, ...patience, "--prefix", prefix, spec],
+		args: [...npm.args, ...args, ...shape, ...patience, "--prefix", prefix, ...specs],
 		cwd: prefix,
 		environment,
 	});

@@ -11,6 +11,8 @@ export interface TreeMark {
 	readonly integrity: string;
 	/** The program, relative to `node_modules`. */
 	readonly program: string;
+	/** Version of the companion, where there is one. */
+	readonly companion?: string | undefined;
 }
 
 const MARK_FILE = "sandbox-agent.json";
@@ -18,9 +20,15 @@ const MARK_FILE = "sandbox-agent.json";
 /** The mark of a tree; `undefined` when there is no whole tree. */
 export async function readTreeMark(tree: string): Promise<TreeMark | undefined> {
 	const value = await readJson(join(tree, MARK_FILE));
-	const { package: name, version, integrity, program } = value ?? {};
+	const { package: name, version, integrity, program, companion } = value ?? {};
 	if (typeof name !== "string" || typeof version !== "string" || typeof program !== "string") return undefined;
-	return { package: name, version, integrity: typeof integrity === "string" ? integrity : "", program };
+	return {
+		package: name,
+		version,
+		integrity: typeof integrity === "string" ? integrity : "",
+		program,
+		...(typeof companion === "string" ? { companion } : {}),
+	};
 }
 
 export async function writeTreeMark(tree: string, mark: TreeMark): Promise<void> {

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { AGENT_IDS } from "@sandbox-agent/core/api";
 import { afterEach, beforeEach } from "vitest";
 import { AgentService, type AgentServiceOptions } from "../../../src/agents/agent-service.ts";
 import { pinnedPackage } from "../../../src/agents/install/lock.ts";
@@ -32,6 +33,12 @@ export interface AgentServiceLab {
 	npmRuns(): number;
 }
 
+/** What the registry announces, by package. */
+function pinnedIntegrities(): Record<string, string> {
+	const pins = AGENT_IDS.map(pinnedPackage).flatMap((pin) => [pin, pin?.companion]);
+	return Object.fromEntries(pins.flatMap((pin) => (pin ? [[pin.package, pin.integrity]] : [])));
+}
+
 /** Gives every test of a file such a machine; everything is gone after the test. */
 export function useAgentService(): AgentServiceLab {
 	let directory = "";
@@ -46,7 +53,7 @@ export function useAgentService(): AgentServiceLab {
 			HOME: join(directory, "home"),
 			SANDBOX_AGENT_TOKEN: "secret",
 			STUB_LOG: join(directory, "npm.log"),
-			STUB_INTEGRITY: pinnedPackage("opencode")?.integrity ?? "",
+			STUB_INTEGRITY: JSON.stringify(pinnedIntegrities()),
 		};
 	});
 	afterEach(async () => {
