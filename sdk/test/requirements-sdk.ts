@@ -210,4 +210,20 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-rivet-saved",
 		sentence: "A write to a Rivet actor resolves when its state is saved, and leaves nothing when that fails.",
 	},
+	{
+		id: "sdk-capsule-deltas",
+		sentence: "A capture stores what an agent has added since the last one, and nothing when it has added nothing.",
+	},
+	{
+		id: "sdk-capsule-whole",
+		sentence: "A capsule is stored and put back whole or not at all; one that lacks something is refused.",
+	},
+	{
+		id: "sdk-capsule-mismatch",
+		sentence: "A capsule is put back only for the agent, session, working directory and version it is of.",
+	},
+	{
+		id: "sdk-capsule-encrypted",
+		sentence: "With a key, what a store holds of an agent's files can be neither read nor changed unnoticed.",
+	},
 ] as const satisfies readonly { id: string; sentence: string }[];
