@@ -30,12 +30,13 @@ import {
 } from "./rows.ts";
 import { removeCapsule, SqliteCapsules } from "./sqlite/capsules.ts";
 import { SqliteChanges } from "./sqlite/changes.ts";
-import { SqliteConnection, storeFailed } from "./sqlite/connection.ts";
+import { SqliteConnection } from "./sqlite/connection.ts";
 import { openDatabase, type SqliteDatabase } from "./sqlite/database.ts";
 import { SqliteLeases } from "./sqlite/leases.ts";
 import { type Condition, pageOf } from "./sqlite/lists.ts";
 import { applyRetention, type SqliteRetention } from "./sqlite/retention.ts";
 import { migrate } from "./sqlite/schema.ts";
+import { storeFailed } from "./store-failed.ts";
 
 export type { SqliteDatabase, SqliteValue } from "./sqlite/database.ts";
 export type { SqliteRetention } from "./sqlite/retention.ts";

@@ -1,4 +1,5 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { storeFailed } from "../store-failed.ts";
 import type { SqliteDatabase, SqliteValue } from "./database.ts";
 
 type Statement = ReturnType<SqliteDatabase["prepare"]>;
@@ -81,11 +82,4 @@ export class SqliteConnection {
 			// A full disk and the like make SQLite roll back by itself: then there is no transaction any more.
 		}
 	}
-}
-
-/** The error of a store for what its database failed with. */
-export function storeFailed(what: string, error: unknown): unknown {
-	if (SandboxAgentError.isInstance(error)) return error;
-	const reason = error instanceof Error ? error.message : String(error);
-	return new SandboxAgentError("store_failed", `${what}: ${reason}`, { cause: error });
 }
