@@ -50,6 +50,8 @@ export interface ToolCallFacts {
 const MAX_COMMAND_LENGTH = 32_768;
 const MAX_TEXT_LENGTH = 4_096;
 const MAX_LIST_LENGTH = 2_000;
+/** Of all paths together: each is matched against each pattern while the program waits. */
+const MAX_PATHS_LENGTH = 131_072;
 const FILE_KINDS: ReadonlySet<ToolKind | undefined> = new Set(["read", "edit", "delete", "move"]);
 const MORE = /permission|sandbox|escalat|network|^url$/i;
 
@@ -67,8 +69,10 @@ export function readToolCall(toolCall: unknown, sessionCwd: string): ToolCallFac
 	const directories = resolveAll([input.cwd, input.workdir].filter(isString), [cwd]);
 	const bases = [cwd, ...directories.paths];
 	const named = [...locations, ...diffs].map((place) => (isObject(place) ? place.path : undefined));
-	const paths = resolveAll([...named, ...values.paths], bases);
-	const places = resolveAll(values.places, bases);
+	const told = [...named, ...values.paths];
+	const length = [...told, ...values.places].reduce<number>((sum, path) => sum + (isString(path) ? path.length : 0), 0);
+	const paths = resolveAll(length > MAX_PATHS_LENGTH ? [] : told, bases);
+	const places = resolveAll(length > MAX_PATHS_LENGTH ? [] : values.places, bases);
 
 	const kind = TOOL_KINDS.find((known) => known === call.kind);
 	const kinds = new Set<ToolKind>([kind ?? "other"]);
@@ -90,6 +94,7 @@ export function readToolCall(toolCall: unknown, sessionCwd: string): ToolCallFac
 		isComplete:
 			isObject(toolCall) &&
 			values.isComplete &&
+			length <= MAX_PATHS_LENGTH &&
 			[call.locations, call.content].every(isReadableList) &&
 			commands.every((command) => command !== undefined && command.length <= MAX_COMMAND_LENGTH),
 		isVague: FILE_KINDS.has(kind)
