@@ -41,7 +41,6 @@ export const codex = {
 		status: "pending" as const,
 		title: command,
 		rawInput: { command, cwd: "/work", ...more },
-		locations: [],
 	}),
 	edit: (...paths: string[]) => ({
 		toolCallId: "call_2",
