@@ -134,6 +134,10 @@ const agents: readonly Requirement[] = [
 		id: "agents/capsule-version",
 		sentence: "A session is put back only for the version of the adapter that wrote it.",
 	},
+	{
+		id: "agents/capsule-travels",
+		sentence: "A real agent goes on with a session in another sandbox, and its model is told what was said before.",
+	},
 ];
 
 const acp: readonly Requirement[] = [

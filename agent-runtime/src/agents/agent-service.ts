@@ -137,7 +137,11 @@ export class AgentService {
 
 	/** What writes an agent's files: those of an unknown version are not carried anywhere. */
 	async #adapterVersion({ id }: AgentDefinition, installed: InstalledAgent): Promise<string> {
-		if (installed.version !== null) return `${pinnedPackage(id)?.package ?? id}@${installed.version}`;
+		if (installed.version !== null) {
+			const { package: name = id, companion } = pinnedPackage(id) ?? {};
+			const adapter = `${name}@${installed.version}`;
+			return companion ? `${adapter}, ${companion.package}@${companion.version}` : adapter;
+		}
 		const { launcher = "" } = installed;
 		const version = await this.#localVersions.of(launcher, false);
 		if (version !== undefined) return `local:${id}@${version}`;
