@@ -24,6 +24,8 @@ export type {
 	ListEventsRequest,
 	ListPage,
 	ListPageRequest,
+	ListSessionsRequest,
+	ListTurnsRequest,
 	SessionConfigOption,
 	SessionEvent,
 	SessionEventPayload,
@@ -32,6 +34,8 @@ export type {
 	SessionModeState,
 	SessionPersistDriver,
 	SessionRecord,
+	TurnRecord,
+	TurnState,
 } from "@sandbox-agent/core/session";
 export { LiveAcpConnection } from "./acp/live-acp-connection.ts";
 export {
@@ -64,15 +68,23 @@ export type {
 	SessionPermissionRequestOption,
 } from "./sessions/permission-types.ts";
 export type { PromptStream } from "./sessions/prompt-stream.ts";
+export type { MissingPart, ResumeOptions, ResumeReceipt, ResumeRung } from "./sessions/resume/receipt.ts";
 export { Session } from "./sessions/session.ts";
+export type { SessionCapabilities } from "./sessions/session-capabilities.ts";
+export type { LeaseOptions } from "./sessions/session-leases.ts";
 export type { AgentNotification } from "./sessions/session-router.ts";
 export type {
-	ListSessionsRequest,
+	CapsuleOptions,
+	ObserveOptions,
 	PromptInput,
+	PromptOptions,
+	ResumeCallOptions,
 	SessionChange,
 	SessionCreateRequest,
 	SessionEventListener,
 	SessionResumeOrCreateRequest,
 	SessionSendOptions,
 } from "./sessions/session-types.ts";
+export type { PromptOverlap } from "./sessions/turn-gate.ts";
+export type { ReconcileOptions, Reconciliation, TurnEvidence } from "./sessions/turns.ts";
 export type { ClientStatus, StatusEvent, StatusListener } from "./status.ts";

@@ -3,6 +3,11 @@ import type { ProgressListener, RuntimeSource, SandboxProvider } from "@sandbox-
 import type { SessionPersistDriver } from "@sandbox-agent/core/session";
 import type { RecoveryOptions } from "./http/server-link.ts";
 import type { ErrorReporter } from "./listeners.ts";
+import type { PermissionPolicyOptions } from "./sessions/policy/policy-types.ts";
+import type { ResumeOptions, ResumeReceipt } from "./sessions/resume/receipt.ts";
+import type { Session } from "./sessions/session.ts";
+import type { LeaseOptions } from "./sessions/session-leases.ts";
+import type { PromptOverlap } from "./sessions/turn-gate.ts";
 import type { StatusListener } from "./status.ts";
 
 /** How long the first answer of a server is waited for. */
@@ -29,6 +34,19 @@ export interface SandboxAgentCommonOptions {
 	token?: string | undefined;
 	/** Limits of the recovery from a lost connection. */
 	recovery?: RecoveryOptions | undefined;
+	/** Ways in which sessions may be restored. */
+	resume?: ResumeOptions | undefined;
+	/** Told how a session was restored, and what could not be kept. */
+	onReceipt?: ((receipt: ResumeReceipt, session: Session) => void) | undefined;
+	/**
+	 * How sessions are shared with other clients of the store, where the store can. `false`: they are not, and two clients
+	 * may drive the same session.
+	 */
+	lease?: LeaseOptions | false | undefined;
+	/** Answers the questions of agents by rules. @default people are asked */
+	permissions?: PermissionPolicyOptions | undefined;
+	/** What a prompt does while another one of its session runs. @default "queue" */
+	overlap?: PromptOverlap | undefined;
 	/** Told about each change of the client's status. */
 	onStatus?: StatusListener | undefined;
 	/** Told about failures that no call can report, such as those of listeners. @default `console.error` */

@@ -18,6 +18,7 @@ import type { SandboxProvider } from "@sandbox-agent/core/provider";
 import type {
 	ListEventsRequest,
 	ListPage,
+	ListSessionsRequest,
 	SessionConfigOption,
 	SessionEvent,
 	SessionModeState,
@@ -38,8 +39,10 @@ import {
 	type SandboxAgentStartOptions,
 	safeReporter,
 } from "./options.ts";
+import { adaptDriver } from "./persist/adapt.ts";
 import { InMemorySessionPersistDriver } from "./persist/memory.ts";
 import { type AgentQueryOptions, Agents } from "./resources/agents.ts";
+import { compilePolicy } from "./sessions/permission-policy.ts";
 import type {
 	PermissionReply,
 	PermissionRequestListener,
@@ -48,7 +51,8 @@ import type {
 import type { Session } from "./sessions/session.ts";
 import type { AgentNotification } from "./sessions/session-router.ts";
 import type {
-	ListSessionsRequest,
+	ObserveOptions,
+	ResumeCallOptions,
 	SessionChange,
 	SessionCreateRequest,
 	SessionEventListener,
@@ -58,6 +62,9 @@ import type {
 import { Sessions } from "./sessions/sessions.ts";
 import { type Attachment, startSandbox } from "./start-sandbox.ts";
 import type { ClientStatus, StatusListener } from "./status.ts";
+
+/** How long a session store that fails is tried again before the client goes on without it, in milliseconds. */
+const STORE_PATIENCE_MS = 10_000;
 
 /**
  * A client of one server: its agents and sessions, and the sandbox it runs in when this client started it.
@@ -105,8 +112,15 @@ export class SandboxAgent implements AsyncDisposable {
 			http: this.#http,
 			report,
 			sessions: {
-				driver: options.persist ?? new InMemorySessionPersistDriver(),
+				driver: options.persist ? adaptDriver(options.persist) : new InMemorySessionPersistDriver(),
 				replay: replayLimits(options),
+				resume: options.resume ?? {},
+				onReceipt: options.onReceipt,
+				lease: options.lease ?? {},
+				policy: options.permissions && compilePolicy(options.permissions),
+				capsule: undefined,
+				overlap: options.overlap ?? "queue",
+				storePatienceMs: STORE_PATIENCE_MS,
 				sandboxId: () => this.sandboxId,
 				defaultCwd: () => this.sandbox?.defaultCwd ?? platform.currentDirectory(),
 			},
@@ -203,12 +217,15 @@ export class SandboxAgent implements AsyncDisposable {
 		return await this.#sessions.create(request, options);
 	}
 
-	/** Gives a session a place in a live agent; a destroyed one comes back. @throws session_not_found */
-	async resumeSession(id: string, options?: RequestOptions): Promise<Session> {
+	/**
+	 * Gives a session a place in a live agent; a destroyed one comes back. How that was done is in `session.receipt`.
+	 * @throws session_not_found @throws resume_refused @throws session_in_use
+	 */
+	async resumeSession(id: string, options?: ResumeCallOptions): Promise<Session> {
 		return await this.#sessions.resume(id, options);
 	}
 
-	async resumeOrCreateSession(request: SessionResumeOrCreateRequest, options?: RequestOptions): Promise<Session> {
+	async resumeOrCreateSession(request: SessionResumeOrCreateRequest, options?: ResumeCallOptions): Promise<Session> {
 		return await this.#sessions.resumeOrCreate(request, options);
 	}
 
@@ -224,6 +241,14 @@ export class SandboxAgent implements AsyncDisposable {
 	/** The stored events of a session, oldest first unless asked otherwise. */
 	async getEvents(request: ListEventsRequest): Promise<ListPage<SessionEvent>> {
 		return await this.#sessions.events(request);
+	}
+
+	/**
+	 * Tells the events of a session as they are stored, by whichever client of the store drives it. This client drives
+	 * nothing by it.
+	 */
+	observeSession(id: string, options?: ObserveOptions): AsyncGenerator<SessionEvent, void, undefined> {
+		return this.#sessions.observe(id, options);
 	}
 
 	/** Ends a session at its agent; record and history stay. Idempotent. @throws session_not_found */
@@ -322,6 +347,14 @@ export class SandboxAgent implements AsyncDisposable {
 		await this.#dispose({});
 	}
 
+	/**
+	 * The same, but agents go on with what they do, and so do prompts on their way: another client of the same store finds
+	 * them by `resumeSession`. For a backend that is replaced while agents work.
+	 */
+	async detach(): Promise<void> {
+		await this.#dispose({ keepAgents: true });
+	}
+
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.dispose();
 	}
@@ -371,16 +404,26 @@ export class SandboxAgent implements AsyncDisposable {
 		await end(attachment.sandbox);
 	}
 
-	async #dispose(options: { leaveServer?: boolean; keepSandbox?: boolean }): Promise<void> {
+	async #dispose(options: DisposeOptions): Promise<void> {
 		this.#disposing ??= this.#run(options);
 		await this.#disposing;
 	}
 
-	async #run(options: { leaveServer?: boolean; keepSandbox?: boolean }): Promise<void> {
+	async #run(options: DisposeOptions): Promise<void> {
 		await this.#sessions.dispose(options);
 		this.#link.dispose();
 		if (!options.keepSandbox) await this.#attachment?.sandbox.release();
 	}
+}
+
+/** What is left alone when a client ends. */
+interface DisposeOptions {
+	/** The server is about to end anyway. */
+	leaveServer?: boolean;
+	/** The provider is told what becomes of the sandbox by somebody else. */
+	keepSandbox?: boolean;
+	/** Agents go on. */
+	keepAgents?: boolean;
 }
 
 defineLegacyCalls(SandboxAgent.prototype);

@@ -239,8 +239,9 @@ describe("choices", () => {
 		const session = await first.createSession({ agent: "mock", id: "s", mode: "plan", model: "mock-fast" });
 		await session.prompt("remember the blue whale");
 		await first.dispose();
-		await using second = await connect({ persist });
+		await using second = await connect({ persist, resume: { allow: ["replay"] } });
 		const restored = await second.resumeSession("s");
+		expect(restored.receipt).toMatchObject({ rung: "replay", restored: expect.arrayContaining(["mode", "model"]) });
 		expect((await restored.getModes())?.currentModeId).toBe("plan");
 		const model = (await restored.getConfigOptions()).find((option) => option.category === "model");
 		expect(model?.currentValue).toBe("mock-fast");
@@ -265,8 +266,8 @@ describe("choices", () => {
 		await using second = await connect({ persist });
 		const session = await second.getSession("s");
 		await Promise.all([session?.prompt("one"), session?.prompt("two"), session?.setModel("mock-fast")]);
-		const created = (await transcript(second, "s")).filter(({ payload }) => payload.method === "session/new");
-		expect(created).toHaveLength(2);
+		const restored = (await transcript(second, "s")).filter(({ payload }) => payload.method === "session/resume");
+		expect(restored).toHaveLength(1);
 	});
 });
 

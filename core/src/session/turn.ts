@@ -33,7 +33,7 @@ export interface TurnRecord {
 	connectionId: string;
 	/** The agent's own id of the session at that time. */
 	agentSessionId: string;
-	/** SHA-256 of the prompt in hexadecimal digits: the same key with another prompt is a mistake. */
+	/** Digest of the prompt, made by the client: the same key with another prompt is a mistake. */
 	promptHash: string;
 	/** Epoch milliseconds. */
 	createdAt: number;
@@ -41,6 +41,6 @@ export interface TurnRecord {
 	endedAt?: number | undefined;
 	/** What the agent answered; present when it has. */
 	result?: unknown;
-	/** Why it failed, or why nobody knows. `code` is an error code of this project, or that of the agent's JSON-RPC error. */
+	/** Why it failed, or why nobody knows. `code` is an error code of this project, or the number of the agent's own error. */
 	error?: { code: string; message: string } | undefined;
 }

@@ -1,4 +1,5 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { LogPosition } from "@sandbox-agent/core/session";
 import { abortable } from "@sandbox-agent/core/util";
 import { v4 } from "uuid";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
@@ -16,8 +17,16 @@ const API_KEY_METHODS = new Set(["codex-api-key", "openai-api-key", "anthropic-a
 /** What is known about a connection after its handshake. */
 export interface OpenConnection {
 	readonly connection: LiveAcpConnection;
-	/** `agentCapabilities` of the agent's answer. */
+	/** `agentCapabilities` of the agent's answer; `_meta` in it also holds that of the answer itself. */
 	readonly capabilities: { readonly [member: string]: unknown };
+	/** `agentInfo` of the agent's answer: name and version of what speaks the protocol. */
+	readonly agentInfo: AgentProgram | undefined;
+}
+
+/** What an agent says it is. */
+export interface AgentProgram {
+	readonly name: string;
+	readonly version: string;
 }
 
 /** The connections of one client: one for each agent it uses, made at first use. */
@@ -26,9 +35,12 @@ export class AgentConnections {
 	readonly #handler: ConnectionHandler;
 	readonly #report: ErrorReporter;
 	readonly #open = new Map<string, Promise<OpenConnection>>();
+	/** Those whose handshake is over, those of other clients included. */
+	readonly #known = new Set<OpenConnection>();
 	/** Every connection that has not been closed on the server. */
 	readonly #all = new Set<LiveAcpConnection>();
-	readonly #clientId = v4().slice(0, 8);
+	/** Names this client in the ids of its requests. */
+	readonly clientId = v4().slice(0, 8);
 	#requests = 0;
 	#ended = false;
 
@@ -41,8 +53,31 @@ export class AgentConnections {
 	/** Makes a JSON-RPC id no other client makes. */
 	readonly nextRequestId = (): string => {
 		this.#requests++;
-		return `${this.#clientId}:${this.#requests}`;
+		return `${this.clientId}:${this.#requests}`;
 	};
+
+	/**
+	 * A connection that the server has already, of an earlier client or of another one, where it is known how far its log
+	 * was read. Nothing is read before {@link LiveAcpConnection.listen}; the server is not asked whether it has it.
+	 */
+	attach(existing: {
+		agent: string;
+		connectionId: string;
+		from: LogPosition;
+		capabilities: OpenConnection["capabilities"];
+		agentInfo: OpenConnection["agentInfo"];
+	}): OpenConnection {
+		this.#link.signal.throwIfAborted();
+		for (const known of this.#known) {
+			if (known.connection.connectionId === existing.connectionId && !known.connection.isEnded) return known;
+		}
+		const { agent, connectionId, from, capabilities, agentInfo } = existing;
+		const connection = this.#make(agent, connectionId, from);
+		const open = { connection, capabilities, agentInfo };
+		this.#known.add(open);
+		if (!this.#open.has(agent)) this.#open.set(agent, Promise.resolve(open));
+		return open;
+	}
 
 	/** The live connection of an agent; concurrent first uses share one. A failed one is forgotten. */
 	async get(agent: string, signal?: AbortSignal): Promise<OpenConnection> {
@@ -71,17 +106,23 @@ export class AgentConnections {
 	/** Lets go of an ended connection and has the server do the same. */
 	discard(connection: LiveAcpConnection): void {
 		if (this.#ended) return;
+		for (const open of this.#known) if (open.connection === connection) this.#known.delete(open);
 		// In the background: nobody waits for the end of an agent that is not used any more.
 		this.#close(connection).catch((error: unknown) => {
 			if (!this.#ended && !isUnreachable(error)) this.#report(error, `closing connection ${connection.connectionId}`);
 		});
 	}
 
-	/** Ends all connections on this side; what waits on them fails with `client_disposed`. */
-	endAll(): void {
+	/**
+	 * Ends all connections on this side; what waits on them fails with `client_disposed`.
+	 *
+	 * @param options.untold the agents go on, and so does what they were asked
+	 */
+	endAll(options: { untold?: boolean } = {}): void {
 		this.#ended = true;
-		for (const connection of this.#all) connection.end(clientDisposed(), { immediately: true });
+		for (const connection of this.#all) connection.end(clientDisposed(), { immediately: true, ...options });
 		this.#open.clear();
+		this.#known.clear();
 	}
 
 	/** Has the server end all agents of this client. Bounded and never rejects. */
@@ -114,29 +155,36 @@ export class AgentConnections {
 	}
 
 	async #handshake(agent: string): Promise<OpenConnection> {
-		const connection = new LiveAcpConnection({
-			agent,
-			connectionId: `sdk-${agent}-${v4()}`,
-			link: this.#link,
-			handler: this.#handler,
-			nextRequestId: this.nextRequestId,
-			report: this.#report,
-		});
-		this.#all.add(connection);
+		const connection = this.#make(agent, `sdk-${agent}-${v4()}`);
 		try {
 			const answer = await connection.request("initialize", {
 				protocolVersion: PROTOCOL_VERSION,
 				clientInfo: { name: "sandbox-agent-sdk", version: "v1" },
 			});
-			const capabilities = isObject(answer) && isObject(answer.agentCapabilities) ? answer.agentCapabilities : {};
 			await this.#authenticate(connection, answer);
 			for (const other of this.#all) if (other.isEnded) this.discard(other);
-			return { connection, capabilities };
+			const open = { connection, capabilities: capabilitiesOf(answer), agentInfo: programOf(answer) };
+			this.#known.add(open);
+			return open;
 		} catch (error) {
 			connection.end(error instanceof Error ? error : new Error(String(error)));
 			this.discard(connection);
 			throw error;
 		}
+	}
+
+	#make(agent: string, connectionId: string, from?: LogPosition): LiveAcpConnection {
+		const connection = new LiveAcpConnection({
+			agent,
+			connectionId,
+			link: this.#link,
+			handler: this.#handler,
+			nextRequestId: this.nextRequestId,
+			report: this.#report,
+			from,
+		});
+		this.#all.add(connection);
+		return connection;
 	}
 
 	async #authenticate(connection: LiveAcpConnection, answer: unknown): Promise<void> {
@@ -150,6 +198,20 @@ export class AgentConnections {
 			// The agent may be logged in by other means; if it is not, the first prompt says so.
 		}
 	}
+}
+
+/** What the agent told it can do. Its extensions may stand beside its capabilities as well as in them. */
+function capabilitiesOf(answer: unknown): OpenConnection["capabilities"] {
+	if (!isObject(answer)) return {};
+	const told = isObject(answer.agentCapabilities) ? answer.agentCapabilities : {};
+	if (!isObject(answer._meta)) return told;
+	return { ...told, _meta: { ...answer._meta, ...(isObject(told._meta) ? told._meta : {}) } };
+}
+
+function programOf(answer: unknown): AgentProgram | undefined {
+	const info = isObject(answer) ? answer.agentInfo : undefined;
+	if (!isObject(info) || typeof info.name !== "string") return undefined;
+	return { name: info.name, version: typeof info.version === "string" ? info.version : "" };
 }
 
 function isUnreachable(error: unknown): boolean {

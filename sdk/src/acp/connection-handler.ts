@@ -18,14 +18,24 @@ export interface PendingRequest {
 /** Where a message stands in the log of its connection. */
 export interface LogLine {
 	readonly id: number;
+	/** Names the log; servers of the original do not name it. */
+	readonly epoch: string | undefined;
 	/** Length of its text in UTF-16 units. */
 	readonly length: number;
 }
 
 /** What travels on a connection is told in order, before anyone who waits for it is woken. */
 export interface ConnectionHandler {
-	/** A message of this client is about to be sent. */
-	onOutgoing(connection: LiveAcpConnection, envelope: Envelope, eventId: string, owner: unknown): void;
+	/**
+	 * A message of this client is about to be sent. A returned promise holds it back until it is recorded; when that fails
+	 * the message is not sent, and its sender gets the error.
+	 */
+	onOutgoing(
+		connection: LiveAcpConnection,
+		envelope: Envelope,
+		eventId: string,
+		owner: unknown,
+	): Promise<void> | undefined;
 	/**
 	 * A message of the agent. For the reply to a request, `pending` is that request, and the handler settles it with
 	 * {@link settleFrom} when everything before it has been dealt with. `line` is missing for replies made on this side. A

@@ -22,3 +22,13 @@ export function replyEventId(connectionId: string, requestId: string): string {
 export function answerEventId(requestEventId: string): string {
 	return IDS.of(`answer/${requestEventId}`);
 }
+
+/** Id of the note how an agent's request was decided, by the id of the event that holds the request. */
+export function auditEventId(requestEventId: string): string {
+	return IDS.of(`audit/${requestEventId}`);
+}
+
+/** Digest of a prompt: the same for the same content. */
+export function promptDigest(prompt: unknown): string {
+	return IDS.of(`prompt/${JSON.stringify(prompt)}`);
+}

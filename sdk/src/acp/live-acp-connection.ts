@@ -1,5 +1,6 @@
 import { ROUTES } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { LogPosition } from "@sandbox-agent/core/session";
 import { abortable, unref } from "@sandbox-agent/core/util";
 import { requestPath } from "../http/client.ts";
 import type { ServerLink } from "../http/server-link.ts";
@@ -34,6 +35,8 @@ export interface LiveAcpConnectionOptions {
 	/** Makes the id of the next request; unique among all clients. */
 	readonly nextRequestId: () => string;
 	readonly report: ErrorReporter;
+	/** Where to read on in the log of a connection that exists already. @default a new connection */
+	readonly from?: LogPosition | undefined;
 }
 
 /** How a request is sent. */
@@ -93,6 +96,8 @@ export class LiveAcpConnection {
 		this.agent = options.agent;
 		this.connectionId = options.connectionId;
 		this.#path = requestPath(ROUTES.postAcp.path, { params: { server_id: options.connectionId } });
+		this.#created = options.from !== undefined;
+		this.#posted = this.#created;
 		this.#outbox = new Outbox(options.link);
 		this.#fallback = new ReplyFallback((reply) =>
 			this.#deliver(reply, replyEventId(this.connectionId, String(reply.id))),
@@ -102,6 +107,32 @@ export class LiveAcpConnection {
 	/** Whether it has ended, or is about to: its agent is gone. */
 	get isEnded(): boolean {
 		return this.#error !== undefined || this.#dying !== undefined;
+	}
+
+	/** Where it stands in its log; `undefined` before the first line. */
+	get position(): LogPosition | undefined {
+		const { epoch, cursor } = this.#reader ?? {};
+		return epoch === undefined || !cursor ? this.#options.from : { epoch, id: cursor };
+	}
+
+	/** Begins to read the log without having sent anything. */
+	listen(): void {
+		this.#reading ??= this.#read();
+	}
+
+	/**
+	 * Waits for the reply to a request that was sent on this connection before, perhaps by another client. What is told
+	 * from now on is looked through for it.
+	 */
+	async adopt(
+		request: { id: string; method: string; params: Params; owner: unknown },
+		options: { signal?: AbortSignal | undefined } = {},
+	): Promise<unknown> {
+		this.#assertLive();
+		const reply = new Promise<unknown>((resolve, reject) => {
+			this.#pending.set(request.id, { ...request, willRetry: false, settle: settler(resolve, reject) });
+		});
+		return await abortable(reply, options.signal);
 	}
 
 	/**
@@ -116,15 +147,11 @@ export class LiveAcpConnection {
 		const envelope = { jsonrpc: "2.0", id, method, params };
 		options.signal?.throwIfAborted();
 		const reply = new Promise<unknown>((resolve, reject) => {
-			// A promise settles once: the first outcome counts.
-			const settle: PendingRequest["settle"] = (outcome) => {
-				if ("error" in outcome) reject(outcome.error);
-				else resolve(outcome.result);
-			};
 			const willRetry = options.willRetry ?? false;
+			const settle = settler(resolve, reject);
 			const pending: PendingRequest = { id, method, params, owner: options.owner, willRetry, settle };
 			this.#pending.set(id, pending);
-			this.#dispatch(envelope, pending, options);
+			this.#recordAndDispatch(envelope, pending, options);
 		});
 		return await abortable(reply, options.signal);
 	}
@@ -134,7 +161,7 @@ export class LiveAcpConnection {
 		this.#assertLive();
 		const envelope = { jsonrpc: "2.0", method, params };
 		const key = this.#options.nextRequestId();
-		this.#options.handler.onOutgoing(this, envelope, clientEventId(this.connectionId, key), options.owner);
+		await this.#record(envelope, clientEventId(this.connectionId, key), options.owner);
 		await this.#post(envelope, key, options.order);
 	}
 
@@ -148,22 +175,27 @@ export class LiveAcpConnection {
 		this.#assertLive();
 		const envelope = { jsonrpc: "2.0", id: request.id, ...outcome };
 		const eventId = answerEventId(requestEventId);
-		this.#options.handler.onOutgoing(this, envelope, eventId, options.owner);
+		await this.#record(envelope, eventId, options.owner);
 		await this.#post(envelope, eventId, options.order);
 	}
 
 	/**
 	 * Ends the connection on this side. What waits fails with the error, after a synthetic reply has been told; requests
 	 * that are just being sent may still turn out not to have been accepted.
+	 *
+	 * @param options.untold what waits goes on at the agent: it fails here without a reply being told
 	 */
-	end(error: Error, options: { immediately?: boolean } = {}): void {
+	end(error: Error, options: { immediately?: boolean; untold?: boolean } = {}): void {
 		if (this.#error) return;
 		this.#error = error;
 		clearTimeout(this.#dying?.timer);
 		this.#stopReading.abort(error);
 		this.#fallback.clear();
 		for (const pending of [...this.#pending.values()]) {
-			if (options.immediately || !this.#undecided.has(pending.id)) this.#fail(pending, error);
+			if (options.untold) {
+				this.#pending.delete(pending.id);
+				pending.settle({ error });
+			} else if (options.immediately || !this.#undecided.has(pending.id)) this.#fail(pending, error);
 		}
 		if (options.immediately || this.#undecided.size === 0) this.#stopSending.abort(error);
 		else unref(setTimeout(() => this.#stopSending.abort(error), UNDECIDED_MS));
@@ -190,12 +222,64 @@ export class LiveAcpConnection {
 		return await readLogPage(log, { ...page, onGap: (gap) => this.#tellGap(gap) });
 	}
 
+	/**
+	 * Tells lines again that were read before, for a session that was not known then, and for requests that were adopted
+	 * since.
+	 */
+	async catchUp(missed: { after: number; to: number; agentSessionId: string }): Promise<void> {
+		const { after, to, agentSessionId } = missed;
+		const epoch = this.position?.epoch ?? this.connectionId;
+		await this.reread({
+			after,
+			to,
+			signal: this.#stopReading.signal,
+			onLine: (data, id) => {
+				const envelope = parseEnvelope(data);
+				if (!envelope) return true;
+				const isMine = isReply(envelope)
+					? this.#pending.has(String(envelope.id))
+					: paramsOf(envelope).sessionId === agentSessionId;
+				if (isMine) void this.#deliver(envelope, lineEventId(epoch, id), { id, epoch, length: data.length });
+				return true;
+			},
+		});
+	}
+
+	/** Records a request and then sends it. One that cannot be recorded is not sent. */
+	#recordAndDispatch(envelope: RequestEnvelope & { id: string }, pending: PendingRequest, options: SendOptions): void {
+		this.#undecided.add(pending.id);
+		const eventId = clientEventId(this.connectionId, envelope.id);
+		const recorded = options.recorded
+			? undefined
+			: this.#options.handler.onOutgoing(this, envelope, eventId, options.owner);
+		if (!recorded) {
+			this.#dispatch(envelope, pending, options);
+			return;
+		}
+		recorded.then(
+			() => {
+				const error = this.#error ?? this.#dying?.error;
+				if (error) this.#refused(pending, markUndelivered(copyOf(error)));
+				else this.#dispatch(envelope, pending, options);
+			},
+			(error: unknown) => {
+				this.#undecided.delete(pending.id);
+				this.#pending.delete(pending.id);
+				pending.settle({ error: toError(error) });
+			},
+		);
+	}
+
+	/** Resolves when a message is recorded. @throws when it could not be, or its connection has ended since */
+	async #record(envelope: Envelope, eventId: string, owner: unknown): Promise<void> {
+		const recorded = this.#options.handler.onOutgoing(this, envelope, eventId, owner);
+		if (!recorded) return;
+		await recorded;
+		this.#assertLive();
+	}
+
 	/** Hands a message to the server; what goes wrong settles the request. */
 	#dispatch(envelope: RequestEnvelope & { id: string }, pending: PendingRequest, options: SendOptions): void {
-		if (!options.recorded) {
-			this.#options.handler.onOutgoing(this, envelope, clientEventId(this.connectionId, envelope.id), options.owner);
-		}
-		this.#undecided.add(pending.id);
 		this.#post(envelope, envelope.id, options.order).then(
 			(reply) => {
 				this.#undecided.delete(pending.id);
@@ -203,12 +287,15 @@ export class LiveAcpConnection {
 				if (this.#error) this.#fail(pending, this.#error);
 				else if (reply && this.#pending.has(pending.id)) this.#fallback.offer(reply);
 			},
-			(error: unknown) => {
-				this.#undecided.delete(pending.id);
-				if (pending.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
-				else this.#fail(pending, toError(error));
-			},
+			(error: unknown) => this.#refused(pending, error),
 		);
+	}
+
+	/** A recorded request was not accepted: it is told so, unless its sender tries again. */
+	#refused(pending: PendingRequest, error: unknown): void {
+		this.#undecided.delete(pending.id);
+		if (pending.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
+		else this.#fail(pending, toError(error));
 	}
 
 	async #post(envelope: Envelope, key: string, order = ""): Promise<ReplyEnvelope | undefined> {
@@ -241,6 +328,7 @@ export class LiveAcpConnection {
 		this.#reader = new LogReader({
 			link: this.#options.link,
 			path: this.#path,
+			...(this.#options.from ? { from: this.#options.from } : {}),
 			mayAppear: () => !this.#created,
 			handler: {
 				onLine: (data, position) => this.#onLine(data, position),
@@ -301,7 +389,7 @@ export class LiveAcpConnection {
 		// A log without an epoch lives as long as its connection, whose id is unique.
 		const eventId = lineEventId(position.epoch ?? this.connectionId, position.id);
 		if (isReply(envelope) && this.#fallback.isDelivered(envelope)) return undefined;
-		const held = this.#deliver(envelope, eventId, { id: position.id, length: data.length });
+		const held = this.#deliver(envelope, eventId, { ...position, length: data.length });
 		if (envelope.method === "_adapter/agent_exited") this.#endSoon(exitError(this.agent, paramsOf(envelope)));
 		return held;
 	}
@@ -361,4 +449,12 @@ export class LiveAcpConnection {
 		const error = this.#error ?? this.#dying?.error;
 		if (error) throw markUndelivered(copyOf(error));
 	}
+}
+
+/** Settles a promise once: the first outcome counts. */
+function settler(resolve: (result: unknown) => void, reject: (error: Error) => void): PendingRequest["settle"] {
+	return (outcome) => {
+		if ("error" in outcome) reject(outcome.error);
+		else resolve(outcome.result);
+	};
 }

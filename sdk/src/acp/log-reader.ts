@@ -62,6 +62,11 @@ export class LogReader {
 		return this.#epoch;
 	}
 
+	/** Id of the last line that was told or is lost; 0 before the first. */
+	get cursor(): number {
+		return this.#cursor;
+	}
+
 	/** Reads until the signal aborts or the log is gone. Never rejects. */
 	async run(signal: AbortSignal): Promise<LogEnd> {
 		let fruitless = 0;

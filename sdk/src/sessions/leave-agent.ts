@@ -13,7 +13,7 @@ export async function leaveAgent(state: SessionState, binding: SessionBinding, r
 	const { connection, agentSessionId, capabilities } = binding;
 	const send = { owner: state, order: agentSessionId };
 	try {
-		if (state.turns.size > 0) {
+		if (state.calls.size > 0) {
 			await connection.notify("session/cancel", { sessionId: agentSessionId }, send);
 			await turnsEnd(state, TURN_END_MS);
 		}
@@ -29,7 +29,7 @@ export async function leaveAgent(state: SessionState, binding: SessionBinding, r
 
 /** Resolves when no turn is left, or the time is up. */
 async function turnsEnd(state: SessionState, timeoutMs: number): Promise<void> {
-	const ended = [...state.turns].map((turn) => turn.ended);
+	const ended = [...state.calls].map((call) => call.ended);
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	const expiry = new Promise<void>((resolve) => {
 		timer = setTimeout(resolve, timeoutMs);

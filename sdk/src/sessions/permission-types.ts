@@ -8,7 +8,7 @@ export type SessionPermissionRequestOption = Pick<PermissionOption, "optionId" |
 
 /** A question of an agent that waits for an answer before it goes on. */
 export interface SessionPermissionRequest {
-	/** UUID; unique within the client. */
+	/** UUID; the same for the same question, whichever client of a store asks for it. */
 	id: string;
 	/** Epoch milliseconds. */
 	createdAt: number;

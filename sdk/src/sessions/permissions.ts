@@ -1,10 +1,15 @@
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import { v4 } from "uuid";
-import { isObject, paramsOf, type RequestEnvelope } from "../acp/envelope.ts";
+import type { DurableSessionDriver, SessionRecord } from "@sandbox-agent/core/session";
+import { unref } from "@sandbox-agent/core/util";
+import { isObject, isRequest, paramsOf, type RequestEnvelope } from "../acp/envelope.ts";
+import { answerEventId, auditEventId } from "../acp/event-id.ts";
 import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { UnsupportedPermissionReplyError } from "../errors/index.ts";
 import type { ErrorReporter } from "../listeners.ts";
+import { newestEvents } from "./history.ts";
+import { auditEvent, type PermissionDecider } from "./permission-audit.ts";
+import { type PermissionPolicy, policyResponse } from "./permission-policy.ts";
 import type { PermissionReply, SessionPermissionRequest } from "./permission-types.ts";
 import type { SessionState } from "./session-state.ts";
 
@@ -30,15 +35,35 @@ interface Pending {
 	readonly connection: LiveAcpConnection;
 	readonly envelope: RequestEnvelope;
 	readonly eventId: string;
+	/** Whether a listener has been told. */
+	isOffered: boolean;
+	timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** The questions of all agents of a client that wait for an answer. Silence is never consent. */
+/** Who answers, for the history. */
+interface Decider {
+	readonly by: PermissionDecider;
+	readonly rule?: string | undefined;
+}
+
+/** How questions are answered without asking anyone. */
+export interface PermissionsOptions {
+	readonly policy: PermissionPolicy | undefined;
+	/** Directory of a session, for the policy. */
+	readonly cwdOf: (record: SessionRecord | undefined) => string;
+	readonly report: ErrorReporter;
+}
+
+/**
+ * The questions of all agents of a client that wait for an answer. Silence is never consent. How each was answered, and
+ * by whom, stands in the history of its session.
+ */
 export class Permissions {
 	readonly #pending = new Map<string, Pending>();
-	readonly #report: ErrorReporter;
+	readonly #options: PermissionsOptions;
 
-	constructor(report: ErrorReporter) {
-		this.#report = report;
+	constructor(options: PermissionsOptions) {
+		this.#options = options;
 	}
 
 	/** Waiting questions, of one session or of all, oldest first. */
@@ -48,20 +73,53 @@ export class Permissions {
 	}
 
 	/**
-	 * Takes a question of an agent and tells the session's listeners. With no listener that takes it, it is answered as
-	 * cancelled at once.
+	 * Takes a question of an agent, has the policy answer it, or tells the session's listeners. With no listener that takes
+	 * it, it is answered as cancelled at once.
 	 */
 	ask(state: SessionState, connection: LiveAcpConnection, envelope: RequestEnvelope, eventId: string): void {
-		const pending = { request: toRequest(state.id, envelope), state, connection, envelope, eventId };
-		const { id } = pending.request;
-		this.#pending.set(id, pending);
-		if (state.permissionListeners.emit(structuredClone(pending.request)) > 0) return;
-		if (this.#pending.delete(id)) this.#answerInBackground(pending, CANCELLED);
+		const pending = toPending(state, connection, envelope, eventId, Date.now());
+		if (this.#pending.has(eventId) || this.#decide(pending)) return;
+		this.#keep(pending);
+		this.#offer(pending);
+		if (!pending.isOffered) this.#answerInBackground(pending, CANCELLED, { by: "client" });
+	}
+
+	/**
+	 * Takes up the questions of a session's open turn that were asked before this client came, and have no answer. They
+	 * wait for a listener, also for one that is added later.
+	 */
+	async reoffer(state: SessionState, connection: LiveAcpConnection, driver: DurableSessionDriver): Promise<void> {
+		const open = [...state.turns.values()].map(({ record }) => record.requestId);
+		if (open.length === 0) return;
+		const answered = new Set<string>();
+		const waiting: Pending[] = [];
+		for await (const event of newestEvents(driver, state.id)) {
+			const { payload, connectionId, id, createdAt } = event;
+			if (event.sender === "client" && payload.method === undefined) answered.add(id);
+			const isPrompt = payload.method === "session/prompt";
+			if (isPrompt && !open.includes(String(payload.id))) break;
+			if (connectionId !== connection.connectionId || payload.method !== "session/request_permission") continue;
+			if (!isRequest(payload) || answered.has(answerEventId(id)) || this.#pending.has(id)) continue;
+			waiting.push(toPending(state, connection, payload, id, createdAt));
+		}
+		for (const pending of waiting.reverse()) {
+			if (this.#decide(pending)) continue;
+			this.#keep(pending);
+			this.#offer(pending);
+		}
+	}
+
+	/** A session has a new listener: questions that nobody was told of are told now. */
+	offerWaiting(sessionId: string): void {
+		for (const pending of this.#pending.values()) {
+			if (pending.request.sessionId === sessionId && !pending.isOffered) this.#offer(pending);
+		}
 	}
 
 	/**
 	 * @throws UnsupportedPermissionReplyError when the agent offers no such choice; the question stays open
 	 * @throws not_found when it is unknown or answered
+	 * @throws lease_lost @throws store_failed the answer is not recorded, and so not sent; the question stays open
 	 */
 	async respond(permissionId: string, reply: PermissionReply): Promise<void> {
 		const { request } = this.#require(permissionId);
@@ -72,30 +130,66 @@ export class Permissions {
 		await this.respondRaw(permissionId, { outcome: { outcome: "selected", optionId: option.optionId } });
 	}
 
-	/** Answers with a response of the protocol, unchecked. @throws not_found when it is unknown or answered */
+	/** Answers with a response of the protocol, unchecked. @throws as {@link respond} */
 	async respondRaw(permissionId: string, response: RequestPermissionResponse): Promise<void> {
 		const pending = this.#require(permissionId);
-		this.#pending.delete(permissionId);
-		await answer(pending, response);
+		this.#remove(pending);
+		try {
+			await this.#answer(pending, response, { by: "listener" });
+		} catch (error) {
+			const unrecorded = SandboxAgentError.isInstance(error, "store_failed");
+			if (unrecorded && !pending.connection.isEnded) this.#keep(pending);
+			throw error;
+		}
 	}
 
 	/** Answers the questions of a session as cancelled. */
 	cancelSession(sessionId: string): void {
-		for (const [id, pending] of this.#pending) {
+		for (const pending of [...this.#pending.values()]) {
 			if (pending.request.sessionId !== sessionId) continue;
-			this.#pending.delete(id);
-			this.#answerInBackground(pending, CANCELLED);
+			this.#answerInBackground(pending, CANCELLED, { by: "cancel" });
 		}
 	}
 
 	/** Forgets the questions of a connection that has ended: nobody waits for an answer any more. */
 	forgetConnection(connection: LiveAcpConnection): void {
-		for (const [id, pending] of this.#pending) if (pending.connection === connection) this.#pending.delete(id);
+		for (const pending of [...this.#pending.values()]) if (pending.connection === connection) this.#remove(pending);
 	}
 
 	/** Forgets all questions. */
 	clear(): void {
-		this.#pending.clear();
+		for (const pending of [...this.#pending.values()]) this.#remove(pending);
+	}
+
+	/** Whether the policy has answered. */
+	#decide(pending: Pending): boolean {
+		const { policy, cwdOf } = this.#options;
+		const verdict = policy?.decide(pending.request, { cwd: cwdOf(pending.state.record) });
+		const response = verdict && policyResponse(verdict, pending.request);
+		if (response) this.#answerInBackground(pending, response, { by: "policy", rule: verdict.rule });
+		return response !== undefined;
+	}
+
+	#keep(pending: Pending): void {
+		this.#pending.set(pending.request.id, pending);
+		const { policy } = this.#options;
+		if (policy?.timeoutMs === undefined) return;
+		const left = Math.max(0, pending.request.createdAt + policy.timeoutMs - Date.now());
+		pending.timer = setTimeout(() => {
+			const no = policyResponse({ decision: "deny" }, pending.request) ?? CANCELLED;
+			this.#answerInBackground(pending, no, { by: "timeout" });
+		}, left);
+		unref(pending.timer);
+	}
+
+	#remove(pending: Pending): void {
+		clearTimeout(pending.timer);
+		this.#pending.delete(pending.request.id);
+	}
+
+	#offer(pending: Pending): void {
+		const taken = pending.state.permissionListeners.emit(structuredClone(pending.request));
+		if (taken > 0) pending.isOffered = true;
 	}
 
 	#require(permissionId: string): Pending {
@@ -108,27 +202,50 @@ export class Permissions {
 		});
 	}
 
-	#answerInBackground(pending: Pending, response: RequestPermissionResponse): void {
-		answer(pending, response).catch((error: unknown) => {
-			if (!pending.connection.isEnded) this.#report(error, `answering a permission request of '${pending.state.id}'`);
+	#answerInBackground(pending: Pending, response: RequestPermissionResponse, decider: Decider): void {
+		this.#remove(pending);
+		this.#answer(pending, response, decider).catch((error: unknown) => {
+			if (pending.connection.isEnded) return;
+			this.#options.report(error, `answering a permission request of '${pending.state.id}'`);
+		});
+	}
+
+	async #answer(pending: Pending, response: RequestPermissionResponse, decider: Decider): Promise<void> {
+		const { connection, envelope, eventId, state, request } = pending;
+		const owner = { owner: state, order: request.agentSessionId };
+		await connection.answer(envelope, eventId, { result: response }, owner);
+		void state.recorder.push({
+			event: {
+				id: auditEventId(eventId),
+				connectionId: connection.connectionId,
+				sender: "client",
+				payload: { ...auditEvent({ request, response, at: Date.now(), ...decider }) },
+			},
 		});
 	}
 }
 
-async function answer(pending: Pending, response: RequestPermissionResponse): Promise<void> {
-	const { connection, envelope, eventId, state, request } = pending;
-	await connection.answer(envelope, eventId, { result: response }, { owner: state, order: request.agentSessionId });
+function toPending(
+	state: SessionState,
+	connection: LiveAcpConnection,
+	envelope: RequestEnvelope,
+	eventId: string,
+	createdAt: number,
+): Pending {
+	const request = toRequest({ id: eventId, sessionId: state.id, createdAt }, envelope);
+	return { request, state, connection, envelope, eventId, isOffered: false };
 }
 
-function toRequest(sessionId: string, envelope: RequestEnvelope): SessionPermissionRequest {
+function toRequest(
+	about: Pick<SessionPermissionRequest, "id" | "sessionId" | "createdAt">,
+	envelope: RequestEnvelope,
+): SessionPermissionRequest {
 	// The agent's request is handed on as it is; only what is read here has to be there.
 	const raw = structuredClone(paramsOf(envelope)) as unknown as RequestPermissionRequest;
 	const options = (Array.isArray(raw.options) ? raw.options : []).filter(isObject);
 	const replies = options.flatMap(({ kind }) => REPLY_OF_KIND[kind] ?? []);
 	return {
-		id: v4(),
-		createdAt: Date.now(),
-		sessionId,
+		...about,
 		agentSessionId: raw.sessionId,
 		availableReplies: [...new Set(replies)],
 		options: options.map(({ optionId, name, kind }) => ({ optionId, name, kind })),

@@ -20,6 +20,13 @@ export interface ReplayLimits {
 	readonly maxChars: number;
 }
 
+/** What an agent in a new session is told. */
+export interface ReplayText {
+	readonly text: string;
+	/** Whether something was left out. */
+	readonly truncated: boolean;
+}
+
 /**
  * The text that tells an agent in a new session what was said before: one sentence, then one JSON line per event, oldest
  * first. The newest events are kept when not all fit. Protocol noise and earlier replays are left out.
@@ -27,7 +34,7 @@ export interface ReplayLimits {
  * @param newestFirst events of the session, the newest first
  * @returns `undefined` when there is nothing to tell
  */
-export function buildReplay(newestFirst: readonly SessionEvent[], limits: ReplayLimits): string | undefined {
+export function buildReplay(newestFirst: readonly SessionEvent[], limits: ReplayLimits): ReplayText | undefined {
 	const lines: string[] = [];
 	let left = limits.maxChars - INTRODUCTION.length - TRUNCATED.length - 1;
 	let truncated = false;
@@ -49,7 +56,7 @@ export function buildReplay(newestFirst: readonly SessionEvent[], limits: Replay
 		lines.push(line);
 	}
 	if (lines.length === 0 && !truncated) return undefined;
-	return [INTRODUCTION, ...(truncated ? [TRUNCATED] : []), ...lines.reverse()].join("\n");
+	return { text: [INTRODUCTION, ...(truncated ? [TRUNCATED] : []), ...lines.reverse()].join("\n"), truncated };
 }
 
 /** Whether the replay would use this event: for readers that page through a long history. */

@@ -9,6 +9,7 @@ import type { Permissions } from "./permissions.ts";
 import { type Choices, choicesAfterRequest, choicesAfterUpdate, isChoiceUpdate } from "./session-options.ts";
 import { SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
+import { Turn } from "./turn.ts";
 
 /** A notification of an agent, or of the server about it, that belongs to no session. */
 export interface AgentNotification {
@@ -28,6 +29,14 @@ interface Held {
 	readonly envelope: Envelope;
 	readonly eventId: string;
 	readonly line: LogLine | undefined;
+	readonly pending?: PendingRequest | undefined;
+}
+
+/** A session that is told what it has missed, before what comes meanwhile. */
+interface CatchingUp {
+	/** Id of the last line it has missed. */
+	readonly to: number;
+	readonly held: Held[];
 }
 
 /** Per connection: which agent session is which of ours. */
@@ -36,6 +45,7 @@ interface Routes {
 	/** Sessions being opened. While there are some, messages of unknown sessions are kept for them. */
 	opening: number;
 	held: Held[];
+	readonly catchingUp: Map<SessionState, CatchingUp>;
 }
 
 /** Brings each message to the session it belongs to, in order. */
@@ -75,19 +85,54 @@ export class SessionRouter implements ConnectionHandler {
 		}
 	}
 
+	/** Brings messages of an agent session to a session of ours from now on. */
+	route(connection: LiveAcpConnection, agentSessionId: string, state: SessionState): void {
+		this.#routesOf(connection).sessions.set(agentSessionId, state);
+	}
+
+	/**
+	 * Brings messages of an agent session to a session of ours from one line on, which may be one that the connection has
+	 * read already for other sessions: then those in between are read again.
+	 *
+	 * @param after id of the last line that the session knows
+	 */
+	async join(connection: LiveAcpConnection, agentSessionId: string, state: SessionState, after: number): Promise<void> {
+		const routes = this.#routesOf(connection);
+		routes.sessions.set(agentSessionId, state);
+		const to = connection.position?.id ?? 0;
+		connection.listen();
+		if (to <= after) return;
+		const catchingUp: CatchingUp = { to, held: [] };
+		routes.catchingUp.set(state, catchingUp);
+		try {
+			await connection.catchUp({ after, to, agentSessionId });
+		} finally {
+			routes.catchingUp.delete(state);
+			for (const { envelope, eventId, line, pending } of catchingUp.held) {
+				void this.onIncoming(connection, envelope, eventId, pending, line);
+			}
+		}
+	}
+
 	/** Lets messages of an agent session go nowhere. */
 	unbind(connection: LiveAcpConnection, agentSessionId: string): void {
 		this.#routesOf(connection).sessions.delete(agentSessionId);
 	}
 
-	onOutgoing(connection: LiveAcpConnection, envelope: Envelope, eventId: string, owner: unknown): void {
-		if (!(owner instanceof SessionState)) return;
-		void owner.recorder.push({
-			id: eventId,
-			connectionId: connection.connectionId,
-			sender: "client",
-			// The caller may change its blocks while they wait to be stored.
-			payload: copyJson(envelope),
+	onOutgoing(
+		connection: LiveAcpConnection,
+		envelope: Envelope,
+		eventId: string,
+		owner: unknown,
+	): Promise<void> | undefined {
+		const state = stateOf(owner);
+		if (!state) return undefined;
+		const { connectionId } = connection;
+		// The caller may change its blocks while they wait to be stored.
+		const event = { id: eventId, connectionId, sender: "client" as const, payload: copyJson(envelope) };
+		if (!(owner instanceof Turn)) return state.recorder.record({ event });
+		return state.recorder.record({ event, turn: owner.record })?.then(() => {
+			owner.isRecorded = true;
 		});
 	}
 
@@ -98,14 +143,20 @@ export class SessionRouter implements ConnectionHandler {
 		pending: PendingRequest | undefined,
 		line?: LogLine,
 	): void | Promise<void> {
-		if (pending) return this.#onReply(connection, envelope, eventId, pending);
+		const routes = this.#routesOf(connection);
+		if (pending) {
+			if (this.#isHeld(routes, stateOf(pending.owner), { envelope, eventId, line, pending })) return undefined;
+			return this.#onReply(connection, envelope, eventId, pending, line);
+		}
 		// The reply to a request that nobody waits for any more belongs to nobody.
 		if (isReply(envelope)) return undefined;
 		const { sessionId } = paramsOf(envelope);
 		if (typeof sessionId !== "string") return this.#onConnectionMessage(connection, envelope, eventId);
-		const routes = this.#routesOf(connection);
 		const state = routes.sessions.get(sessionId);
-		if (state) return this.#onSessionMessage(connection, state, envelope, eventId, line);
+		if (state) {
+			if (this.#isHeld(routes, state, { envelope, eventId, line })) return undefined;
+			return this.#onSessionMessage(connection, state, envelope, eventId, line);
+		}
 		if (routes.opening > 0 && routes.held.length < HELD_MESSAGES) {
 			routes.held.push({ envelope, eventId, line });
 			return undefined;
@@ -123,27 +174,40 @@ export class SessionRouter implements ConnectionHandler {
 		this.#degrade(reason);
 	}
 
+	/** Keeps back what comes while its session is told what it has missed. */
+	#isHeld({ catchingUp }: Routes, state: SessionState | undefined, message: Held): boolean {
+		const waiting = state && catchingUp.get(state);
+		if (!waiting || (message.line && message.line.id <= waiting.to)) return false;
+		waiting.held.push(message);
+		return true;
+	}
+
 	#onReply(
 		connection: LiveAcpConnection,
 		envelope: Envelope,
 		eventId: string,
 		pending: PendingRequest,
+		line: LogLine | undefined,
 	): void | Promise<void> {
-		const state = pending.owner;
-		if (!(state instanceof SessionState)) {
+		const { owner } = pending;
+		const state = stateOf(owner);
+		if (!state) {
 			settleFrom(pending, envelope);
 			return undefined;
 		}
-		const event = agentEvent(connection, envelope, eventId);
+		const event = agentEvent(connection, envelope, eventId, line);
+		// What comes behind this reply is not history that the agent tells again.
+		state.loading = undefined;
 		if (OPENING_METHODS.has(pending.method)) {
 			this.#open(connection, state, envelope);
-			const pressure = state.recorder.push(event);
+			const pressure = state.recorder.push({ event });
 			this.#releaseHeld(connection);
 			settleFrom(pending, envelope);
 			return pressure;
 		}
 		return state.recorder.push({
-			...event,
+			event,
+			turn: owner instanceof Turn ? owner.endWith(envelope) : undefined,
 			before: () =>
 				envelope.error
 					? undefined
@@ -159,15 +223,18 @@ export class SessionRouter implements ConnectionHandler {
 		eventId: string,
 		line: LogLine | undefined,
 	): void | Promise<void> {
-		const { connectionId } = connection;
-		const event = { id: eventId, connectionId, sender: "agent" as const, payload: envelope };
+		const event = agentEvent(connection, envelope, eventId, line);
 		if (isRequest(envelope)) {
-			return state.recorder.push({ ...event, after: () => this.#onRequest(connection, state, envelope, eventId) });
+			return state.recorder.push({ event, after: () => this.#onRequest(connection, state, envelope, eventId) });
 		}
-		if (envelope.method !== "session/update") return state.recorder.push(event);
+		if (envelope.method !== "session/update") return state.recorder.push({ event });
 		const { sessionId, update } = paramsOf(envelope);
+		if (state.loading) {
+			state.loading.add(update);
+			return undefined;
+		}
 		return state.recorder.push({
-			...event,
+			event,
 			before: isChoiceUpdate(update)
 				? () => this.#fold(state, (record) => choicesAfterUpdate(record, update))
 				: undefined,
@@ -231,14 +298,21 @@ export class SessionRouter implements ConnectionHandler {
 	#routesOf(connection: LiveAcpConnection): Routes {
 		const known = this.#routes.get(connection);
 		if (known) return known;
-		const routes: Routes = { sessions: new Map(), opening: 0, held: [] };
+		const routes: Routes = { sessions: new Map(), opening: 0, held: [], catchingUp: new Map() };
 		this.#routes.set(connection, routes);
 		return routes;
 	}
 }
 
-function agentEvent(connection: LiveAcpConnection, payload: Envelope, id: string) {
-	return { id, connectionId: connection.connectionId, sender: "agent" as const, payload };
+function agentEvent({ connectionId }: LiveAcpConnection, payload: Envelope, id: string, line: LogLine | undefined) {
+	const log = line?.epoch === undefined ? undefined : { epoch: line.epoch, id: line.id };
+	return { id, connectionId, sender: "agent" as const, payload, ...(log ? { log } : {}) };
+}
+
+/** The session that a message belongs to. */
+function stateOf(owner: unknown): SessionState | undefined {
+	if (owner instanceof Turn) return owner.state;
+	return owner instanceof SessionState ? owner : undefined;
 }
 
 function pickChoices({ configOptions, modes }: Choices): Choices {

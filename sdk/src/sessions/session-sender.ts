@@ -1,6 +1,8 @@
 import type { PromptResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import type { TurnRecord } from "@sandbox-agent/core/session";
 import { abortable } from "@sandbox-agent/core/util";
+import { v4 } from "uuid";
 import type { AgentConnections } from "../acp/agent-connections.ts";
 import { isResendable } from "../acp/delivery.ts";
 import type { Params } from "../acp/envelope.ts";
@@ -8,12 +10,20 @@ import { type RequestOptions, withLimits } from "../http/request.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import type { Permissions } from "./permissions.ts";
 import type { SessionBinder } from "./session-binder.ts";
-import { Turn } from "./session-state.ts";
+import { overlapsOf } from "./session-capabilities.ts";
+import { Call, type SessionBinding, type SessionState } from "./session-state.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
-import type { PromptInput, SessionSendOptions } from "./session-types.ts";
+import type { PromptInput, PromptOptions, SessionSendOptions } from "./session-types.ts";
+import { watchSilence } from "./silence.ts";
+import { outcomeOf, Turn } from "./turn.ts";
+import type { PromptOverlap } from "./turn-gate.ts";
+import type { Turns } from "./turns.ts";
 
 /** How often a message is sent when its connection turns out to be dead before the agent got it. */
 const SEND_TRIES = 3;
+
+/** Longest idempotency key, in characters. */
+const MAX_KEY_LENGTH = 256;
 
 /** Sends messages in the name of sessions, restoring those that have no place in a live agent. */
 export class SessionSender {
@@ -21,6 +31,8 @@ export class SessionSender {
 	readonly #store: SessionStore;
 	readonly #binder: SessionBinder;
 	readonly #permissions: Permissions;
+	readonly #turns: Turns;
+	readonly #overlap: PromptOverlap;
 	readonly #report: ErrorReporter;
 
 	constructor(options: {
@@ -28,12 +40,17 @@ export class SessionSender {
 		store: SessionStore;
 		binder: SessionBinder;
 		permissions: Permissions;
+		turns: Turns;
+		/** For prompts that do not say what they do while another one runs. */
+		overlap: PromptOverlap;
 		report: ErrorReporter;
 	}) {
 		this.#connections = options.connections;
 		this.#store = options.store;
 		this.#binder = options.binder;
 		this.#permissions = options.permissions;
+		this.#turns = options.turns;
+		this.#overlap = options.overlap;
 		this.#report = options.report;
 	}
 
@@ -47,10 +64,9 @@ export class SessionSender {
 	}
 
 	/** Sends a prompt and resolves when the turn has ended and everything said in it was stored and delivered. */
-	async prompt(id: string, input: PromptInput, options: RequestOptions = {}): Promise<PromptResponse> {
+	async prompt(id: string, input: PromptInput, options: PromptOptions = {}): Promise<PromptResponse> {
 		const prompt = typeof input === "string" ? [{ type: "text", text: input }] : [...input];
-		// What agents answer is theirs; the type says what the protocol promises.
-		return (await this.request(id, "session/prompt", { prompt }, options)) as PromptResponse;
+		return await this.#prompt(id, { prompt }, options);
 	}
 
 	/** Sends any method of the protocol in the name of a session. */
@@ -61,8 +77,11 @@ export class SessionSender {
 				message: `${message} To end only the turn, use session.cancel().`,
 			});
 		}
-		if (!options.notification) return await this.request(id, method, params, options);
-		if (method === "session/prompt") return await this.#promptInBackground(id, params, options);
+		const { notification, ...limits } = options;
+		if (method === "session/prompt") {
+			return notification ? await this.#promptInBackground(id, params, limits) : await this.#prompt(id, params, limits);
+		}
+		if (!notification) return await this.request(id, method, params, limits);
 		const stored = await this.#requireAlive(id);
 		await withLimits(method, options, async (signal) => {
 			const { connection, agentSessionId } = await this.#binder.bind(stored, { signal });
@@ -77,77 +96,182 @@ export class SessionSender {
 	}
 
 	/** Sends a request in the name of a session, restoring it first where needed. */
-	async request(
-		id: string,
-		method: string,
-		params: Params,
-		options: RequestOptions & { onAccepted?: () => void } = {},
-	): Promise<unknown> {
-		const turn = new Turn();
+	async request(id: string, method: string, params: Params, options: RequestOptions = {}): Promise<unknown> {
 		return await withLimits(method, options, async (limit) => {
-			const signal = limit ? AbortSignal.any([limit, turn.signal]) : turn.signal;
 			const { state } = await this.#requireAlive(id);
-			state.turns.add(turn);
+			return await this.#call(state, limit, (signal) => this.#send(state, method, params, { signal, owner: state }));
+		});
+	}
+
+	async #prompt(
+		id: string,
+		params: Params,
+		options: PromptOptions & { onAccepted?: () => void },
+	): Promise<PromptResponse> {
+		return await withLimits("session/prompt", options, async (limit) => {
+			const { state } = await this.#requireAlive(id);
+			const turnId = requireKey(options.idempotencyKey) ?? v4();
+			const known = state.turns.get(turnId);
+			const stored =
+				known || options.idempotencyKey !== undefined ? await this.#turns.known(id, turnId, params.prompt) : undefined;
+			if (known) return await abortable(known.outcome, limit);
+			if (stored) return await this.#joinStored(state, stored, limit);
+			const requestId = this.#connections.nextRequestId();
+			const turn = this.#turns.begin(state, { id: turnId, requestId, prompt: params.prompt });
+			state.turns.set(turnId, turn);
+			const running = this.#run(turn, params, { ...options, signal: limit });
+			turn.settle(running);
 			try {
-				return await this.#send(id, method, params, { signal, onAccepted: options.onAccepted });
-			} catch (error) {
-				// The caller has stopped waiting: the agent is told to stop working.
-				if (limit?.aborted && method === "session/prompt") this.#cancelInBackground(id);
-				throw error;
+				return await running;
 			} finally {
-				state.turns.delete(turn);
-				turn.finish();
+				if (state.turns.get(turnId) === turn) state.turns.delete(turnId);
 			}
 		});
 	}
 
+	/** The outcome of a turn that the store knows: the one it had, or the one it comes to when it is still under way. */
+	async #joinStored(state: SessionState, turn: TurnRecord, limit: AbortSignal | undefined): Promise<PromptResponse> {
+		if (turn.endedAt === undefined) {
+			// Binding the session adopts what is under way, and ends what is not.
+			await this.#binder.bind(await this.#requireAlive(state.id), { signal: limit });
+			const adopted = state.turns.get(turn.id);
+			if (adopted) return await abortable(adopted.outcome, limit);
+		}
+		return outcomeOf(await this.#turns.require(state.id, turn.id));
+	}
+
+	/** One turn from its beginning to its end. */
+	async #run(
+		turn: Turn,
+		params: Params,
+		options: PromptOptions & { onAccepted?: () => void },
+	): Promise<PromptResponse> {
+		const { state } = turn;
+		const overlap = options.overlap ?? this.#overlap;
+		// A turn that another client has begun may still run: binding the session finds it.
+		if (!state.isBound) await this.#bindFor(state, undefined, { signal: options.signal, resending: undefined });
+		if (overlap === "steer") await this.#requireSteering(state, options.signal);
+		const leave = await state.gate.enter(overlap, options.signal);
+		try {
+			return await this.#call(state, options.signal, async (signal) => {
+				const silence = watchSilence(state, this.#permissions, options.idleTimeoutMs);
+				try {
+					const limits = silence ? AbortSignal.any([signal, silence.signal]) : signal;
+					const { onAccepted } = options;
+					// What agents answer is theirs; the type says what the protocol promises.
+					return (await this.#send(state, "session/prompt", params, {
+						signal: limits,
+						owner: turn,
+						onAccepted,
+					})) as PromptResponse;
+				} catch (error) {
+					// The caller has stopped waiting: the agent is told to stop working.
+					if (options.signal?.aborted || silence?.signal.aborted) this.#cancelInBackground(state.id);
+					throw error;
+				} finally {
+					silence?.clear();
+				}
+			});
+		} finally {
+			leave();
+		}
+	}
+
+	/** Runs a call that the end of its session ends. */
+	async #call<T>(
+		state: SessionState,
+		limit: AbortSignal | undefined,
+		run: (signal: AbortSignal) => Promise<T>,
+	): Promise<T> {
+		const call = new Call();
+		state.calls.add(call);
+		try {
+			return await run(limit ? AbortSignal.any([limit, call.signal]) : call.signal);
+		} finally {
+			state.calls.delete(call);
+			call.finish();
+		}
+	}
+
 	async #send(
-		id: string,
+		state: SessionState,
 		method: string,
 		params: Params,
-		options: { signal: AbortSignal; onAccepted?: (() => void) | undefined },
+		{
+			signal,
+			owner,
+			onAccepted,
+		}: { signal: AbortSignal; owner: SessionState | Turn; onAccepted?: (() => void) | undefined },
 	): Promise<unknown> {
+		const turn = owner instanceof Turn ? owner : undefined;
 		// One message has one id, however often it is sent: the history shows it once.
-		const requestId = this.#connections.nextRequestId();
+		const requestId = turn?.record.requestId ?? this.#connections.nextRequestId();
 		for (let attempt = 1; ; attempt++) {
-			const stored = await this.#requireAlive(id);
-			const { state } = stored;
-			const binding = await this.#binder.bind(stored, {
-				signal: options.signal,
+			const { connection, agentSessionId } = await this.#bindFor(state, turn, {
+				signal,
 				resending: attempt > 1 ? requestId : undefined,
 			});
-			const { connection, agentSessionId } = binding;
 			const { replay } = state;
-			const isPrompt = method === "session/prompt";
+			if (turn) {
+				turn.sendingOn(connection.connectionId, agentSessionId);
+				if (attempt > 1) await state.recorder.record({ turn: turn.record });
+			}
 			try {
 				const result = await connection.request(
 					method,
-					{ ...(isPrompt ? withReplay(params, replay) : params), sessionId: agentSessionId },
+					{ ...(turn ? withReplay(params, replay) : params), sessionId: agentSessionId },
 					{
 						id: requestId,
-						owner: state,
+						owner,
 						order: agentSessionId,
-						signal: options.signal,
-						onAccepted: options.onAccepted,
+						signal,
+						onAccepted,
 						recorded: attempt > 1,
 						willRetry: attempt < SEND_TRIES,
 					},
 				);
 				// The agent knows the history now.
-				if (isPrompt && state.replay === replay) state.replay = undefined;
+				if (turn && state.replay === replay) state.replay = undefined;
 				return result;
 			} catch (error) {
-				if (attempt >= SEND_TRIES || !isResendable(error) || options.signal.aborted) throw error;
+				if (attempt >= SEND_TRIES || !isResendable(error) || signal.aborted) throw error;
 				connection.end(error);
 			}
 		}
 	}
 
+	/** The place of a session for a message. A turn that is recorded and finds no place has failed. */
+	async #bindFor(
+		state: SessionState,
+		turn: Turn | undefined,
+		options: { signal: AbortSignal | undefined; resending: string | undefined },
+	): Promise<SessionBinding> {
+		try {
+			return await this.#binder.bind(await this.#requireAlive(state.id), options);
+		} catch (error) {
+			if (turn?.isRecorded && !turn.isEnded) {
+				const cause = error instanceof Error ? error.message : String(error);
+				const failure = new SandboxAgentError("not_delivered", `the agent could not be reached again: ${cause}`, {
+					cause: error,
+				});
+				turn.record = await this.#turns.fail(state, turn.record, failure);
+			}
+			throw error;
+		}
+	}
+
+	async #requireSteering(state: SessionState, signal: AbortSignal | undefined): Promise<void> {
+		if (state.gate.isIdle) return;
+		const { capabilities } = await this.#binder.bind(await this.#requireAlive(state.id), { signal });
+		if (overlapsOf(capabilities).includes("steer")) return;
+		const detail = `agent '${state.record?.agent}' does not take prompts into a running turn`;
+		throw new SandboxAgentError("capability_unsupported", detail, { hint: "use overlap 'queue' or 'reject'" });
+	}
+
 	/** Resolves when the prompt was accepted; how the turn ends is told by its reply among the events. */
-	async #promptInBackground(id: string, params: Params, options: SessionSendOptions): Promise<undefined> {
+	async #promptInBackground(id: string, params: Params, options: PromptOptions): Promise<undefined> {
 		await new Promise<void>((resolve, reject) => {
-			const { notification: _, ...limits } = options;
-			this.request(id, "session/prompt", params, { ...limits, onAccepted: resolve }).then(() => resolve(), reject);
+			this.#prompt(id, params, { ...options, onAccepted: resolve }).then(() => resolve(), reject);
 		});
 		return undefined;
 	}
@@ -169,6 +293,13 @@ export class SessionSender {
 /** The error of calls on a destroyed session. */
 export function sessionDestroyed(id: string): SandboxAgentError {
 	return new SandboxAgentError("session_destroyed", `session '${id}' was destroyed`, { details: { sessionId: id } });
+}
+
+/** @throws invalid_request for an empty key */
+function requireKey(key: string | undefined): string | undefined {
+	if (key === undefined || (key !== "" && key.length <= MAX_KEY_LENGTH)) return key;
+	const detail = `idempotencyKey must have 1 to ${MAX_KEY_LENGTH} characters, not ${key.length}`;
+	throw new SandboxAgentError("invalid_request", detail);
 }
 
 function withReplay(params: Params, replay: string | undefined): Params {

@@ -1,8 +1,12 @@
-import type { SessionEvent, SessionPersistDriver, SessionRecord } from "@sandbox-agent/core/session";
+import type { DurableSessionDriver, SessionEvent, SessionLease, SessionRecord } from "@sandbox-agent/core/session";
 import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { type ErrorReporter, Listeners } from "../listeners.ts";
 import type { SessionPermissionRequest } from "./permission-types.ts";
 import { SessionRecorder } from "./recorder.ts";
+import type { LoadedHistory } from "./resume/loaded-history.ts";
+import type { ResumeReceipt } from "./resume/receipt.ts";
+import type { Turn } from "./turn.ts";
+import { TurnGate } from "./turn-gate.ts";
 import type { LiveUpdate } from "./update-buffer.ts";
 
 /** Where a session lives on the agent's side. */
@@ -13,8 +17,8 @@ export interface SessionBinding {
 	readonly capabilities: { readonly [member: string]: unknown };
 }
 
-/** A request of a session on its way. */
-export class Turn {
+/** A request of a session on its way, and the right to end the wait for it. */
+export class Call {
 	readonly #controller = new AbortController();
 	readonly #finish: () => void;
 	/** Resolves when it is over, however it ended. */
@@ -42,6 +46,13 @@ export class Turn {
 	}
 }
 
+/** What the states of one client share. */
+export interface SessionStateOptions {
+	readonly driver: DurableSessionDriver;
+	readonly report: ErrorReporter;
+	readonly storePatienceMs: number;
+}
+
 /** What a client knows of one session besides its record. It outlives connections. */
 export class SessionState {
 	readonly id: string;
@@ -55,20 +66,37 @@ export class SessionState {
 	binding: SessionBinding | undefined;
 	/** Text that the next prompt carries in front; kept until a prompt that carried it was accepted. */
 	replay: string | undefined;
+	/** How the session came to its place when it was last bound; `undefined` for one that was never restored. */
+	receipt: ResumeReceipt | undefined;
+	/** What the agent tells of the past while it loads the session: it is neither stored nor told again. */
+	loading: LoadedHistory | undefined;
+	/** The right to drive the session, where the store has such rights. */
+	lease: SessionLease | undefined;
 	/** Requests on their way. */
-	readonly turns = new Set<Turn>();
+	readonly calls = new Set<Call>();
+	/** Turns this client drives or waits for, by id. */
+	readonly turns = new Map<string, Turn>();
+	readonly gate = new TurnGate();
 	/** When it was last looked up, in the sweeps of its store. */
 	lastSweep = 0;
 	#lock: Promise<unknown> = Promise.resolve();
 	/** Operations that have the lock or wait for it. */
 	#exclusive = 0;
 
-	constructor(id: string, driver: SessionPersistDriver, report: ErrorReporter) {
+	constructor(id: string, { driver, report, storePatienceMs }: SessionStateOptions) {
 		this.id = id;
 		this.listeners = new Listeners("session event listener", report);
 		this.permissionListeners = new Listeners("permission listener", report);
 		this.updateListeners = new Listeners("prompt stream", report);
-		this.recorder = new SessionRecorder({ sessionId: id, driver, listeners: this.listeners, report });
+		this.recorder = new SessionRecorder({
+			sessionId: id,
+			driver,
+			listeners: this.listeners,
+			report,
+			patienceMs: storePatienceMs,
+			fence: () => this.lease?.fence,
+			onFenced: (error) => this.fenced(error),
+		});
 	}
 
 	/** Whether it is bound to a connection that lives. */
@@ -78,10 +106,16 @@ export class SessionState {
 
 	/** Whether nothing is under way and nobody listens: all there is to know stands in the record. */
 	get isIdle(): boolean {
-		const { recorder, listeners, permissionListeners, updateListeners, turns, replay } = this;
+		const { recorder, listeners, permissionListeners, updateListeners, calls, turns, gate, replay } = this;
 		const listening = listeners.size + permissionListeners.size + updateListeners.size;
-		const waiting = turns.size + this.#exclusive;
-		return !this.isBound && recorder.isIdle && listening + waiting === 0 && replay === undefined;
+		const waiting = calls.size + turns.size + this.#exclusive;
+		return !this.isBound && recorder.isIdle && gate.isIdle && listening + waiting === 0 && replay === undefined;
+	}
+
+	/** Another client has got the session: what waits here fails, and nothing more is written. */
+	fenced(error: Error): void {
+		this.binding = undefined;
+		for (const call of this.calls) call.abort(error);
 	}
 
 	/** Runs operations that bind or unbind the session one after another. */

@@ -1,7 +1,6 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import type { SessionPersistDriver, SessionRecord } from "@sandbox-agent/core/session";
-import type { ErrorReporter } from "../listeners.ts";
-import { SessionState } from "./session-state.ts";
+import { type DurableSessionDriver, SESSION_RECORD_VERSION, type SessionRecord } from "@sandbox-agent/core/session";
+import { SessionState, type SessionStateOptions } from "./session-state.ts";
 
 /** A session with its record. */
 export interface StoredSession {
@@ -17,16 +16,16 @@ const SWEEP_EVERY = 1_000;
  * while, so that a client that lives for long does not remember every session it ever had.
  */
 export class SessionStore {
-	readonly driver: SessionPersistDriver;
-	readonly #report: ErrorReporter;
+	readonly driver: DurableSessionDriver;
+	readonly #options: SessionStateOptions;
 	readonly #states = new Map<string, SessionState>();
 	readonly #writes = new Map<string, Promise<void>>();
 	#sweeps = 0;
 	#untilSweep = SWEEP_EVERY;
 
-	constructor(driver: SessionPersistDriver, report: ErrorReporter) {
-		this.driver = driver;
-		this.#report = report;
+	constructor(options: SessionStateOptions) {
+		this.driver = options.driver;
+		this.#options = options;
 	}
 
 	get states(): Iterable<SessionState> {
@@ -38,11 +37,16 @@ export class SessionStore {
 		let state = this.#states.get(id);
 		if (!state) {
 			this.#sweepSometimes();
-			state = new SessionState(id, this.driver, this.#report);
+			state = new SessionState(id, this.#options);
 			this.#states.set(id, state);
 		}
 		state.lastSweep = this.#sweeps;
 		return state;
+	}
+
+	/** What this client knows of a session, if it knows anything. */
+	peek(id: string): SessionState | undefined {
+		return this.#states.get(id);
 	}
 
 	/** Forgets what this client knows of a session. */
@@ -50,11 +54,15 @@ export class SessionStore {
 		this.#states.delete(id);
 	}
 
-	/** The stored record, if there is one. */
+	/** The stored record, if there is one. @throws record_unsupported for one of a newer version */
 	async load(id: string): Promise<StoredSession | undefined> {
 		await this.#writes.get(id);
 		const record = await this.driver.getSession(id);
 		if (!record) return undefined;
+		if ((record.version ?? 1) > SESSION_RECORD_VERSION) {
+			const detail = `session '${id}' was stored in version ${record.version}; this client knows ${SESSION_RECORD_VERSION}`;
+			throw new SandboxAgentError("record_unsupported", detail);
+		}
 		const state = this.state(id);
 		state.record = record;
 		return { state, record };
@@ -74,11 +82,12 @@ export class SessionStore {
 		return await this.save(state, { ...state.record, ...change });
 	}
 
-	/** Writes a record. */
-	async save(state: SessionState, record: SessionRecord): Promise<SessionRecord> {
+	/** Writes a record. @throws lease_lost when another client has got the session */
+	async save(state: SessionState, changed: SessionRecord): Promise<SessionRecord> {
+		const record = { ...changed, version: SESSION_RECORD_VERSION };
 		state.record = record;
 		const before = this.#writes.get(state.id) ?? Promise.resolve();
-		const write = before.then(() => this.driver.updateSession(record));
+		const write = before.then(() => this.driver.write({ sessionId: state.id, record, fence: state.lease?.fence }));
 		// The next write goes on after a failed one; its own caller has the failure.
 		const tail = write.then(
 			() => undefined,

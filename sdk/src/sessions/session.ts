@@ -4,13 +4,30 @@ import type {
 	SetSessionConfigOptionResponse,
 	SetSessionModeResponse,
 } from "@agentclientprotocol/sdk";
-import type { SessionConfigOption, SessionModeState, SessionRecord } from "@sandbox-agent/core/session";
+import type {
+	ListPage,
+	ListTurnsRequest,
+	SessionConfigOption,
+	SessionEvent,
+	SessionModeState,
+	SessionRecord,
+	TurnRecord,
+} from "@sandbox-agent/core/session";
 import type { Params } from "../acp/envelope.ts";
 import type { RequestOptions } from "../http/request.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
 import { PromptStream } from "./prompt-stream.ts";
-import type { PromptInput, SessionEventListener, SessionSendOptions } from "./session-types.ts";
+import type { ResumeReceipt } from "./resume/receipt.ts";
+import { capabilitiesOf, type SessionCapabilities } from "./session-capabilities.ts";
+import type {
+	ObserveOptions,
+	PromptInput,
+	PromptOptions,
+	SessionEventListener,
+	SessionSendOptions,
+} from "./session-types.ts";
 import type { Sessions } from "./sessions.ts";
+import type { ReconcileOptions, Reconciliation } from "./turns.ts";
 
 /**
  * One conversation with an agent. There is one object per session and client: looking a session up again updates it and
@@ -53,6 +70,16 @@ export class Session {
 		return this.#record.destroyedAt;
 	}
 
+	/** What its agent can do, as it told when the session was last bound. */
+	get capabilities(): SessionCapabilities {
+		return capabilitiesOf(this.#record);
+	}
+
+	/** How it came to its place when this client last restored it; `undefined` when it never had to. */
+	get receipt(): ResumeReceipt | undefined {
+		return this.#sessions.receipt(this.id);
+	}
+
 	/** Reads the record anew. @throws session_not_found when it is gone */
 	async refresh(): Promise<this> {
 		await this.#sessions.require(this.id);
@@ -68,8 +95,12 @@ export class Session {
 	 * @throws agent_process_exited when the agent died; the next prompt starts it anew
 	 * @throws outcome_unknown when nobody knows how far the agent got
 	 * @throws session_destroyed
+	 * @throws session_in_use, lease_lost when another client of the store drives the session
+	 * @throws store_failed when the prompt could not be recorded: it was not sent
+	 * @throws turn_in_progress with `overlap: "reject"`
+	 * @throws idempotency_key_reused
 	 */
-	async prompt(prompt: PromptInput, options: RequestOptions = {}): Promise<PromptResponse> {
+	async prompt(prompt: PromptInput, options: PromptOptions = {}): Promise<PromptResponse> {
 		return await this.#sessions.prompt(this.id, prompt, options);
 	}
 
@@ -77,12 +108,40 @@ export class Session {
 	 * Sends a prompt and tells its turn update by update. Leaving the loop cancels the turn. A slow loop costs neither the
 	 * agent nor memory: see {@link PromptStream}.
 	 */
-	stream(prompt: PromptInput, options: RequestOptions = {}): PromptStream {
+	stream(prompt: PromptInput, options: PromptOptions = {}): PromptStream {
 		return new PromptStream({
 			subscribe: (listener) => this.#sessions.onUpdate(this.id, listener),
 			send: (signal) => this.prompt(prompt, { ...options, signal }),
 			signal: options.signal,
 		});
+	}
+
+	/** Its prompts and what became of them, oldest first unless asked otherwise. */
+	async turns(request: Omit<ListTurnsRequest, "sessionId"> = {}): Promise<ListPage<TurnRecord>> {
+		return await this.#sessions.turns({ ...request, sessionId: this.id });
+	}
+
+	/** One of its prompts by its idempotency key. @throws not_found */
+	async getTurn(turnId: string): Promise<TurnRecord> {
+		return await this.#sessions.turn(this.id, turnId);
+	}
+
+	/**
+	 * Finds out what became of a turn whose outcome is unknown: from the store, from the server's log, and by looking at the
+	 * workspace where `check` is given. Nothing is sent to the agent.
+	 *
+	 * @throws not_found
+	 */
+	async reconcile(turnId: string, options?: ReconcileOptions): Promise<Reconciliation> {
+		return await this.#sessions.reconcile(this.id, turnId, options);
+	}
+
+	/**
+	 * Tells its events as they are stored, by whichever client of the store drives it. This client drives nothing by it.
+	 * Ends with the signal, or with the client.
+	 */
+	observe(options?: ObserveOptions): AsyncGenerator<SessionEvent, void, undefined> {
+		return this.#sessions.observe(this.id, options);
 	}
 
 	/** Ends the running turn, if there is one: its prompt resolves with `stopReason: "cancelled"`. */

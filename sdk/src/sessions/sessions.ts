@@ -1,11 +1,13 @@
 import type { PromptResponse, RequestPermissionResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import {
-	type ListEventsRequest,
-	type ListPage,
-	pageLimit,
-	type SessionEvent,
-	type SessionRecord,
+import type {
+	ListEventsRequest,
+	ListPage,
+	ListSessionsRequest,
+	ListTurnsRequest,
+	SessionEvent,
+	SessionRecord,
+	TurnRecord,
 } from "@sandbox-agent/core/session";
 import { unref } from "@sandbox-agent/core/util";
 import { v4 } from "uuid";
@@ -16,25 +18,33 @@ import { type RequestOptions, withLimits } from "../http/request.ts";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter, Listeners } from "../listeners.ts";
 import { leaveAgent } from "./leave-agent.ts";
+import { observe } from "./observe.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
 import { Permissions } from "./permissions.ts";
+import type { ResumeReceipt } from "./resume/receipt.ts";
+import { ResumeLadder } from "./resume/resume-ladder.ts";
 import { Session } from "./session.ts";
 import { SessionBinder } from "./session-binder.ts";
 import { SessionHandles } from "./session-handles.ts";
+import { LeaseKeeper } from "./session-leases.ts";
+import { SessionOpener } from "./session-opener.ts";
 import { choicesFromReply } from "./session-options.ts";
 import { type AgentNotification, SessionRouter } from "./session-router.ts";
 import { SessionSender, sessionDestroyed } from "./session-sender.ts";
 import { SessionSettings } from "./session-settings.ts";
 import { SessionStore } from "./session-store.ts";
 import type {
-	ListSessionsRequest,
+	ObserveOptions,
 	PromptInput,
+	PromptOptions,
+	ResumeCallOptions,
 	SessionCreateRequest,
 	SessionEventListener,
 	SessionResumeOrCreateRequest,
 	SessionSendOptions,
 	SessionsOptions,
 } from "./session-types.ts";
+import { type ReconcileOptions, type Reconciliation, Turns } from "./turns.ts";
 import type { LiveUpdate } from "./update-buffer.ts";
 
 /** Limit of writing what is left when the client is disposed, in milliseconds. */
@@ -47,6 +57,9 @@ export class Sessions {
 	readonly #permissions: Permissions;
 	readonly #connections: AgentConnections;
 	readonly #router: SessionRouter;
+	readonly #opener: SessionOpener;
+	readonly #leases: LeaseKeeper;
+	readonly #turns: Turns;
 	readonly #binder: SessionBinder;
 	readonly #sender: SessionSender;
 	readonly #link: ServerLink;
@@ -61,8 +74,12 @@ export class Sessions {
 		this.#link = link;
 		this.#options = sessions;
 		this.#report = report;
-		this.#store = new SessionStore(sessions.driver, report);
-		this.#permissions = new Permissions(report);
+		this.#store = new SessionStore({ driver: sessions.driver, report, storePatienceMs: sessions.storePatienceMs });
+		this.#permissions = new Permissions({
+			policy: sessions.policy,
+			cwdOf: (record) => record?.sessionInit?.cwd ?? sessions.defaultCwd(),
+			report,
+		});
 		this.#router = new SessionRouter({
 			store: this.#store,
 			permissions: this.#permissions,
@@ -71,18 +88,45 @@ export class Sessions {
 			degrade: (reason) => link.degrade(reason),
 		});
 		this.#connections = new AgentConnections({ link, handler: this.#router, report });
-		this.#binder = new SessionBinder({
+		this.#opener = new SessionOpener({
 			connections: this.#connections,
 			router: this.#router,
-			store: this.#store,
-			sessions,
+			defaultCwd: sessions.defaultCwd,
+		});
+		this.#turns = new Turns({ store: this.#store, http });
+		this.#leases = new LeaseKeeper({
+			leases: sessions.lease === false ? undefined : sessions.driver.leases,
+			lease: sessions.lease === false ? {} : sessions.lease,
+			owner: `client-${this.#connections.clientId}`,
 			report,
+		});
+		this.#binder = new SessionBinder({
+			ladder: new ResumeLadder({
+				connections: this.#connections,
+				router: this.#router,
+				store: this.#store,
+				opener: this.#opener,
+				turns: this.#turns,
+				permissions: this.#permissions,
+				link,
+				http,
+				capsules: undefined,
+				replay: sessions.replay,
+				report,
+			}),
+			leases: this.#leases,
+			router: this.#router,
+			store: this.#store,
+			resume: sessions.resume,
+			onReceipt: (sessionId, receipt) => this.#tellReceipt(sessionId, receipt),
 		});
 		this.#sender = new SessionSender({
 			connections: this.#connections,
 			store: this.#store,
 			binder: this.#binder,
 			permissions: this.#permissions,
+			turns: this.#turns,
+			overlap: sessions.overlap,
 			report,
 		});
 		this.settings = new SessionSettings({
@@ -126,14 +170,14 @@ export class Sessions {
 	}
 
 	/** Makes sure that a session has a place in a live agent; a destroyed one comes back. */
-	async resume(id: string, options: RequestOptions = {}): Promise<Session> {
+	async resume(id: string, { resume, force, ...limits }: ResumeCallOptions = {}): Promise<Session> {
 		this.#assertUsable();
 		const stored = await this.#store.require(id);
-		await withLimits("resumeSession", options, (signal) => this.#binder.bind(stored, { signal }));
+		await withLimits("resumeSession", limits, (signal) => this.#binder.bind(stored, { signal, resume, force }));
 		return await this.require(id);
 	}
 
-	async resumeOrCreate(request: SessionResumeOrCreateRequest, options: RequestOptions = {}): Promise<Session> {
+	async resumeOrCreate(request: SessionResumeOrCreateRequest, options: ResumeCallOptions = {}): Promise<Session> {
 		this.#assertUsable();
 		if (!(await this.#store.load(request.id))) return await this.create(request, options);
 		await this.resume(request.id, options);
@@ -155,23 +199,45 @@ export class Sessions {
 
 	async list(request: ListSessionsRequest = {}): Promise<ListPage<Session>> {
 		this.#assertUsable();
-		const { agent, alive, limit, cursor } = request;
-		const wanted = (record: SessionRecord) =>
-			(agent === undefined || record.agent === agent) && (!alive || record.destroyedAt === undefined);
-		const items: Session[] = [];
-		let next = cursor;
-		// Drivers do not filter: pages are read until one is full or the list ends. A page never exceeds what is missing.
-		do {
-			const page = await this.#store.driver.listSessions({ cursor: next, limit: pageLimit(limit) - items.length });
-			items.push(...page.items.filter(wanted).map((record) => this.#handle(record)));
-			next = page.nextCursor;
-		} while (next !== undefined && items.length < pageLimit(limit));
-		return { items, ...(next === undefined ? {} : { nextCursor: next }) };
+		const { items, nextCursor } = await this.#store.driver.listSessions(request);
+		return {
+			items: items.map((record) => this.#handle(record)),
+			...(nextCursor === undefined ? {} : { nextCursor }),
+		};
 	}
 
 	async events(request: ListEventsRequest): Promise<ListPage<SessionEvent>> {
 		this.#assertUsable();
 		return await this.#store.driver.listEvents(request);
+	}
+
+	/** Tells the events of a session as they are stored, by whichever client drives it. */
+	observe(id: string, options: ObserveOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+		this.#assertUsable();
+		return observe(this.#store.driver, id, { ...options, closed: this.#link.signal });
+	}
+
+	async turns(request: ListTurnsRequest): Promise<ListPage<TurnRecord>> {
+		this.#assertUsable();
+		return await this.#turns.list(request);
+	}
+
+	/** @throws not_found */
+	async turn(id: string, turnId: string): Promise<TurnRecord> {
+		this.#assertUsable();
+		return await this.#turns.require(id, turnId);
+	}
+
+	async reconcile(id: string, turnId: string, options?: ReconcileOptions): Promise<Reconciliation> {
+		this.#assertUsable();
+		const { state } = await this.#store.require(id);
+		await this.#leases.hold(state);
+		return await this.#turns.reconcile(state, turnId, options);
+	}
+
+	/** How a session came to its place when this client last bound it. */
+	receipt(id: string): ResumeReceipt | undefined {
+		return structuredClone(this.#store.peek(id)?.receipt);
 	}
 
 	/**
@@ -181,6 +247,7 @@ export class Sessions {
 	async destroy(id: string): Promise<Session> {
 		this.#assertUsable();
 		const { state, record } = await this.#store.require(id);
+		await this.#leases.hold(state);
 		await state.exclusive(async () => {
 			const { binding } = state;
 			this.#permissions.cancelSession(id);
@@ -190,7 +257,7 @@ export class Sessions {
 			}
 			state.binding = undefined;
 			state.replay = undefined;
-			for (const turn of state.turns) turn.abort(sessionDestroyed(id));
+			for (const call of state.calls) call.abort(sessionDestroyed(id));
 			await this.#store.update(state, { destroyedAt: record.destroyedAt ?? Date.now() });
 		});
 		return await this.require(id);
@@ -200,9 +267,6 @@ export class Sessions {
 	async delete(id: string): Promise<void> {
 		this.#assertUsable();
 		const { driver } = this.#store;
-		if (!driver.deleteSession) {
-			throw new SandboxAgentError("capability_unsupported", "the session store has no deleteSession()");
-		}
 		if (await this.#store.load(id)) {
 			const session = await this.destroy(id);
 			await this.#store.state(session.id).recorder.idle();
@@ -219,7 +283,7 @@ export class Sessions {
 	}
 
 	/** Sends a prompt and resolves when the turn has ended and everything said in it was stored and delivered. */
-	async prompt(id: string, input: PromptInput, options?: RequestOptions): Promise<PromptResponse> {
+	async prompt(id: string, input: PromptInput, options?: PromptOptions): Promise<PromptResponse> {
 		this.#assertUsable();
 		return await this.#sender.prompt(id, input, options);
 	}
@@ -243,7 +307,10 @@ export class Sessions {
 
 	onPermissionRequest(id: string, listener: PermissionRequestListener): () => void {
 		this.#assertUsable();
-		return this.#store.state(id).permissionListeners.add(listener);
+		const removal = this.#store.state(id).permissionListeners.add(listener);
+		// Questions from before this client came are told when the caller has its removal.
+		queueMicrotask(() => this.#permissions.offerWaiting(id));
+		return removal;
 	}
 
 	pendingPermissions(id?: string): SessionPermissionRequest[] {
@@ -261,12 +328,13 @@ export class Sessions {
 	}
 
 	/** Ends all connections and settles what waits; every event that was received is written. Never rejects. */
-	async dispose(options: { leaveServer?: boolean } = {}): Promise<void> {
+	async dispose(options: { leaveServer?: boolean; keepAgents?: boolean } = {}): Promise<void> {
 		this.#disposed = true;
 		this.#permissions.clear();
-		this.#connections.endAll();
-		const closing = options.leaveServer ? undefined : this.#connections.closeAll();
+		this.#connections.endAll({ untold: options.keepAgents ?? false });
+		const closing = options.leaveServer || options.keepAgents ? undefined : this.#connections.closeAll();
 		await Promise.all([this.#flush(), closing]);
+		await this.#leases.close();
 		for (const state of this.#store.states) {
 			state.listeners.clear();
 			state.permissionListeners.clear();
@@ -281,10 +349,11 @@ export class Sessions {
 		signal: AbortSignal | undefined,
 	): Promise<void> {
 		const state = this.#store.state(id);
-		const init = this.#binder.init(request);
+		const init = this.#opener.init(request);
 		state.recorder.hold();
 		try {
-			const { binding, reply } = await this.#binder.open(state, agent, init, signal);
+			await this.#leases.hold(state, { signal });
+			const { binding, open, reply } = await this.#opener.open(state, agent, init, signal);
 			const sandboxId = this.#options.sandboxId();
 			await this.#store.save(state, {
 				id,
@@ -294,6 +363,8 @@ export class Sessions {
 				createdAt: Date.now(),
 				...(sandboxId === undefined ? {} : { sandboxId }),
 				sessionInit: init,
+				agentCapabilities: open.capabilities,
+				...(open.agentInfo ? { agentInfo: open.agentInfo } : {}),
 				...choicesFromReply(reply),
 			});
 			state.binding = binding;
@@ -319,6 +390,17 @@ export class Sessions {
 		const session = new Session(this, record);
 		this.#handles.set(record.id, session);
 		return session;
+	}
+
+	#tellReceipt(sessionId: string, receipt: ResumeReceipt): void {
+		const { onReceipt } = this.#options;
+		const record = this.#store.peek(sessionId)?.record;
+		if (!onReceipt || !record) return;
+		try {
+			onReceipt(structuredClone(receipt), this.#handle(record));
+		} catch (error) {
+			this.#report(error, "receipt listener");
+		}
 	}
 
 	#assertUsable(): void {

@@ -25,7 +25,7 @@ describe("the replay of a session", () => {
 	});
 
 	it("is one sentence and one JSON line per event, oldest first", () => {
-		const lines = buildReplay([said(2, "hi"), prompted(1, "hello")], limits)?.split("\n") ?? [];
+		const lines = buildReplay([said(2, "hi"), prompted(1, "hello")], limits)?.text.split("\n") ?? [];
 		expect(lines[0]).toMatch(new RegExp(`^${REPLAY_PREFIX}`));
 		const events = lines.slice(1).map((line) => JSON.parse(line));
 		expect(events.map((parsed) => Object.keys(parsed))).toEqual([
@@ -37,14 +37,15 @@ describe("the replay of a session", () => {
 
 	it("keeps the newest events when not all fit, and says so [sdk-replay-newest]", () => {
 		const events = Array.from({ length: 100 }, (_, index) => said(100 - index, `word${100 - index}`));
-		const text = buildReplay(events, { maxEvents: 3, maxChars: 12_000 }) ?? "";
+		const { text, truncated } = buildReplay(events, { maxEvents: 3, maxChars: 12_000 }) ?? {};
+		expect(truncated).toBe(true);
 		expect(text).toContain("[history truncated]");
 		expect(text).toContain("word98");
 		expect(text).not.toContain("word97");
 	});
 
 	it("is not used up by one huge message [sdk-replay-newest]", () => {
-		const text = buildReplay([said(3, "newest"), said(2, "x".repeat(20_000)), said(1, "oldest")], limits) ?? "";
+		const text = buildReplay([said(3, "newest"), said(2, "x".repeat(20_000)), said(1, "oldest")], limits)?.text;
 		expect(text).toContain("newest");
 		expect(text).toContain("oldest");
 		expect(text).toContain("[history truncated]");
@@ -60,7 +61,7 @@ describe("the replay of a session", () => {
 		const text = buildReplay(
 			[...noise.slice(0, 3), prompted(3, `${REPLAY_PREFIX} old`, "now"), ...noise.slice(3)],
 			limits,
-		);
+		)?.text;
 		expect(text?.split("\n")).toHaveLength(2);
 		expect(text?.split("\n")[1]).not.toContain(REPLAY_PREFIX);
 		expect(text).toContain("now");
@@ -76,7 +77,7 @@ describe("the replay of a session", () => {
 					const text = buildReplay(
 						texts.map((value, index) => said(texts.length - index, value)),
 						{ maxEvents, maxChars },
-					);
+					)?.text;
 					expect((text ?? "").length).toBeLessThanOrEqual(maxChars);
 					expect((text ?? "").split("\n").filter((line) => line.startsWith("{")).length).toBeLessThanOrEqual(maxEvents);
 				},

@@ -7,7 +7,11 @@ function record(id: string) {
 }
 
 it("forgets sessions nobody listens to or waits for, and nothing of the others [sdk-state-bounded]", async () => {
-	const store = new SessionStore(new InMemorySessionPersistDriver({ maxSessions: 10_000 }), () => undefined);
+	const store = new SessionStore({
+		driver: new InMemorySessionPersistDriver({ maxSessions: 10_000 }),
+		report: () => undefined,
+		storePatienceMs: 0,
+	});
 	const listened = store.state("listened");
 	listened.listeners.add(() => undefined);
 	const held = store.state("held");

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LogLine } from "../../src/acp/connection-handler.ts";
 import type { LogPageRequest } from "../../src/acp/log-page.ts";
 import { UpdateBuffer } from "../../src/sessions/update-buffer.ts";
 
@@ -10,9 +11,9 @@ class WrittenLog {
 	readonly lines: string[] = [];
 	reads = 0;
 
-	write(sessionId: string, update: object): { id: number; length: number } {
+	write(sessionId: string, update: object): LogLine {
 		this.lines.push(JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: { sessionId, update } }));
-		return { id: this.lines.length, length: this.lines.at(-1)?.length ?? 0 };
+		return { id: this.lines.length, epoch: "log", length: this.lines.at(-1)?.length ?? 0 };
 	}
 
 	async reread({ after, to, onLine }: Omit<LogPageRequest, "onGap">): Promise<number> {

@@ -1,0 +1,61 @@
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { abortable } from "@sandbox-agent/core/util";
+
+/**
+ * What a prompt does while another one of its session runs.
+ *
+ * - `queue`: it is sent when the one before has ended
+ * - `reject`: it fails with `turn_in_progress`, and nothing is sent
+ * - `steer`: it is sent at once, and the agent takes it into the running turn; only where the agent can
+ */
+export type PromptOverlap = "queue" | "reject" | "steer";
+
+/** Lets the turns of one session through, one at a time unless they are meant to overlap. */
+export class TurnGate {
+	/** Resolves when everyone who has come so far has left. */
+	#tail: Promise<unknown> = Promise.resolve();
+	#inside = 0;
+	#waiting = 0;
+
+	/** Whether nobody is inside or waits. */
+	get isIdle(): boolean {
+		return this.#inside + this.#waiting === 0;
+	}
+
+	/** Prompts that wait for the one before them. */
+	get waiting(): number {
+		return this.#waiting;
+	}
+
+	/**
+	 * Resolves when a turn may begin; call the result, once, when it has ended.
+	 * @throws turn_in_progress @throws the signal's reason
+	 */
+	async enter(overlap: PromptOverlap, signal?: AbortSignal): Promise<() => void> {
+		if (overlap === "reject" && !this.isIdle) {
+			throw new SandboxAgentError("turn_in_progress", "another prompt of this session is under way");
+		}
+		const before = this.#tail;
+		let leave: () => void = () => undefined;
+		const left = new Promise<void>((resolve) => {
+			leave = resolve;
+		});
+		this.#tail = before.then(() => left);
+		if (overlap === "queue" && !this.isIdle) {
+			this.#waiting++;
+			try {
+				await abortable(before, signal);
+			} catch (error) {
+				leave();
+				throw error;
+			} finally {
+				this.#waiting--;
+			}
+		}
+		this.#inside++;
+		return () => {
+			this.#inside--;
+			leave();
+		};
+	}
+}
