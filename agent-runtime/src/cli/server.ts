@@ -40,8 +40,6 @@ async function run(flags: ServerFlags, context: CliContext, logger: Logger): Pro
 		announce(server, context, logger);
 		flushCompileCacheLater();
 		await ready?.announce({ port: server.port, pid: process.pid });
-		// Whoever had itself told is about to use the server.
-		if (ready) server.warmUp();
 		if (flags.detached) ready?.close();
 		const reason = await stopped(signal, flags.detached ? undefined : ready);
 		logger.announce("info", "server stopping", { reason });

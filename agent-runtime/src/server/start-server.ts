@@ -66,8 +66,6 @@ export interface RunningServer {
 	readonly tokenFile: string | undefined;
 	/** `undefined`: everything is kept in memory. */
 	readonly stateDirectory: string | undefined;
-	/** Loads what clients are going to need, for a server whose first client is on its way. Reports what goes wrong. */
-	warmUp(): void;
 	/** Stops accepting, ends streams and agents, removes what it left on disk for its lifetime. Idempotent. */
 	close(): Promise<void>;
 	/** Kills what it started, for a process that exits at once. */
@@ -144,12 +142,7 @@ function assemble(
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
 	// What a client is going to need is loaded while it makes up its mind. None of it rejects: it reports what goes wrong.
-	// A request that comes meanwhile is answered in between.
-	const warmUp = () =>
-		void nextTurn()
-			.then(() => acp.load())
-			.then(nextTurn)
-			.then(() => agents.load());
+	const warmUp = () => void Promise.all([acp.load(), agents.load()]);
 	const later = setTimeout(() => {
 		warmUp();
 		void sweep(join(environment.stateRoot, SERVERS_FOLDER), logger);
@@ -197,7 +190,6 @@ function assemble(
 		token,
 		tokenFile: tokenFile?.path,
 		stateDirectory: state.path,
-		warmUp,
 		close() {
 			stopping ??= stop();
 			return stopping;
@@ -253,11 +245,6 @@ function writeTokenFile(
 function reachableHost(host: string): string {
 	if (host === "0.0.0.0") return "127.0.0.1";
 	return host === "::" ? "::1" : host;
-}
-
-/** Resolves when what has arrived in the meantime has been dealt with. */
-function nextTurn(): Promise<void> {
-	return new Promise((resolve) => setImmediate(resolve));
 }
 
 interface Deferred<T> {
