@@ -1,4 +1,3 @@
-import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import {
 	type DurableSessionDriver,
 	ENDED_TURN_STATES,
@@ -24,6 +23,8 @@ import { checkRecordVersion } from "./record-version.ts";
 import { ActorState, type RivetActorContext, type StoredSession } from "./rivet/actor-state.ts";
 
 export type { RivetActorContext } from "./rivet/actor-state.ts";
+
+import { storeFailed } from "./store-failed.ts";
 
 /** Options of {@link RivetSessionPersistDriver}. */
 export interface RivetSessionPersistDriverOptions {
@@ -196,8 +197,7 @@ export class RivetSessionPersistDriver implements DurableSessionDriver {
 	/** Runs an operation when those before it are over. @throws store_failed for whatever the actor fails with */
 	#inTurn<Result>(operation: () => Result | Promise<Result>): Promise<Result> {
 		const running = this.#last.then(operation).catch((error: unknown) => {
-			if (SandboxAgentError.isInstance(error)) throw error;
-			throw new SandboxAgentError("store_failed", `the actor's state: ${String(error)}`, { cause: error });
+			throw storeFailed("the actor's state", error);
 		});
 		this.#last = running.catch(() => undefined);
 		return running;
