@@ -226,4 +226,51 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-capsule-encrypted",
 		sentence: "With a key, what a store holds of an agent's files can be neither read nor changed unnoticed.",
 	},
+	{
+		id: "sdk-postgres-migration",
+		sentence: "The tables in PostgreSQL are made once, with what earlier versions stored, whoever comes first.",
+	},
+	{
+		id: "sdk-postgres-newer",
+		sentence: "A store in PostgreSQL that a newer version has made is refused and unharmed.",
+	},
+	{
+		id: "sdk-postgres-retention",
+		sentence: "A retention removes the oldest events and what was destroyed long ago, and nothing that is in use.",
+	},
+	{
+		id: "sdk-postgres-long-history",
+		sentence: "Writing to PostgreSQL looks up by index alone, however long a history has become.",
+	},
+	{
+		id: "sdk-postgres-restart",
+		sentence: "A PostgreSQL server that crashes while events are appended loses none and doubles none.",
+	},
+	{
+		id: "sdk-postgres-terminated",
+		sentence: "Connections to PostgreSQL that are ended by others lose no event and double none.",
+	},
+	{
+		id: "sdk-postgres-lost-answer",
+		sentence: "A write whose answer is lost is stored once, and its result tells what it has added.",
+	},
+	{
+		id: "sdk-postgres-read-only",
+		sentence: "A read-only PostgreSQL server can be read; a write to it fails with the reason.",
+	},
+	{
+		id: "sdk-postgres-two-writers",
+		sentence: "Clients that append to one session at the same time get all places, each once, in their own order.",
+	},
+	{ id: "sdk-postgres-fenced", sentence: "A writer that was fenced out writes nothing behind its successor." },
+	{ id: "sdk-postgres-clock", sentence: "The clocks of clients have no effect on leases." },
+	{
+		id: "sdk-postgres-pool",
+		sentence: "A pool that was given is never ended; one that is used up is an error that names the store.",
+	},
+	{
+		id: "sdk-postgres-watch-again",
+		sentence: "A watcher whose connection was lost comes back by itself and is told what it may have missed.",
+	},
+	{ id: "sdk-postgres-secrets", sentence: "No message of the store tells a password or the address it is part of." },
 ] as const satisfies readonly { id: string; sentence: string }[];
