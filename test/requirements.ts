@@ -266,6 +266,22 @@ const sdk: readonly Requirement[] = [
 	{ id: "sdk/old-start", sentence: "start() without a provider and start({ spawn }) mean a local sandbox." },
 	{ id: "sdk/status-events", sentence: "What recovery does is visible as status events." },
 	{ id: "sdk/error-message", sentence: "An error's message has the title and the detail of its problem document." },
+	{
+		id: "sdk/indexeddb-tabs",
+		sentence: "Tabs of one site share a store in IndexedDB: places stay apart, one drives a session, all are told.",
+	},
+	{
+		id: "sdk/indexeddb-durable",
+		sentence: "Sessions in IndexedDB are there after a reload of the page and a restart of the browser.",
+	},
+	{
+		id: "sdk/indexeddb-upgrade",
+		sentence: "Databases of earlier versions are taken over whole, and a tab in the way is an error that says so.",
+	},
+	{
+		id: "sdk/indexeddb-quota",
+		sentence: "A write to IndexedDB without room fails as a whole, and the store goes on when there is room again.",
+	},
 ];
 
 const session: readonly Requirement[] = [

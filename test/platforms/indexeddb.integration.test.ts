@@ -70,7 +70,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 	});
 
 	describe("of two tabs", () => {
-		it("gives no place twice when both write at the same time [sdk-indexeddb-tabs]", async () => {
+		it("gives no place twice when both write at the same time [sdk/indexeddb-tabs]", async () => {
 			const write = (page: Page, prefix: string) =>
 				page.evaluate(
 					({ events }) =>
@@ -83,7 +83,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 			expect(items.map(({ eventIndex }) => eventIndex)).toEqual(Array.from({ length: 90 }, (_, index) => index + 1));
 		});
 
-		it("lets one drive a session, refuses what the other still writes, and tells both [sdk-indexeddb-tabs]", async () => {
+		it("lets one drive a session, refuses what the other still writes, and tells both [sdk/indexeddb-tabs]", async () => {
 			await right.evaluate(() => inPage.watch("leases"));
 			const acquire = (page: Page, owner: string, force = false) =>
 				page.evaluate(
@@ -107,7 +107,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 		});
 	});
 
-	it("has everything after a reload and after a restart of the browser [sdk-indexeddb-durable]", async () => {
+	it("has everything after a reload and after a restart of the browser [sdk/indexeddb-durable]", async () => {
 		const write = { sessionId: "s", record: record("s"), events: newEvents("s", 250) };
 		await left.evaluate((each) => inPage.driver("durable").write(each), write);
 		const read = (page: Page) =>
@@ -133,7 +133,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 			newEvents(sessionId, 350, `${sessionId}-`).map((event, index) => ({ ...event, eventIndex: index + 1 })),
 		);
 
-		it("are taken over with all they have [sdk-indexeddb-upgrade]", async () => {
+		it("are taken over with all they have [sdk/indexeddb-upgrade]", async () => {
 			await left.evaluate(([each, all]) => inPage.makeEarlier("earlier", each, all), [sessions, events] as const);
 			await left.evaluate(() => inPage.letGo("earlier"));
 			const stored = await left.evaluate(async () => {
@@ -159,7 +159,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 			]);
 		});
 
-		it("that another tab holds open are an error that says so, and work when it lets go [sdk-indexeddb-upgrade]", async () => {
+		it("that another tab holds open are an error that says so, and work when it lets go [sdk/indexeddb-upgrade]", async () => {
 			await right.evaluate(([each, all]) => inPage.makeEarlier("held", each, all), [sessions, events] as const);
 			const count = () => left.evaluate(() => inPage.outcome(inPage.driver("held").listSessions()));
 			const refused = await count();
@@ -170,7 +170,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 		});
 	});
 
-	it("gives way to a newer version in another tab and says what to do [sdk-indexeddb-upgrade]", async () => {
+	it("gives way to a newer version in another tab and says what to do [sdk/indexeddb-upgrade]", async () => {
 		const write = { sessionId: "s", record: record("s") };
 		await left.evaluate((each) => inPage.driver("raised").write(each), write);
 		const read = await right.evaluate(() => inPage.driver("raised", 3).getSession("s"));
@@ -180,7 +180,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 		expect(late.message).toContain("reload this page");
 	});
 
-	it("fails without room, has written nothing, and goes on when there is room again [sdk-indexeddb-quota]", async () => {
+	it("fails without room, has written nothing, and goes on when there is room again [sdk/indexeddb-quota]", async () => {
 		// The browser asks how much room there is when a site first writes: this one has not written yet.
 		const page = await openPage(own.context, pages.otherOrigin);
 		const session = await own.context.newCDPSession(page);
