@@ -28,10 +28,18 @@ describe.skipIf(!available.available)("sessions in a Rivet actor", { meta: { ski
 
 	/** Has a process with the actor do something, and kills it as soon as it has answered. */
 	async function inActor(task: "conformance" | "write" | "read"): Promise<unknown> {
-		const child = spawn(...namespace.spawnArguments(process.execPath, ["--conditions=sandbox-agent-source", PROGRAM, join(folder, "state"), task]), {
-			stdio: ["ignore", "pipe", "inherit"],
-			env: { ...process.env, NODE_OPTIONS: "", HOME: folder },
-		});
+		const child = spawn(
+			...namespace.spawnArguments(process.execPath, [
+				"--conditions=sandbox-agent-source",
+				PROGRAM,
+				join(folder, "state"),
+				task,
+			]),
+			{
+				stdio: ["ignore", "pipe", "inherit"],
+				env: { ...process.env, NODE_OPTIONS: "", HOME: folder },
+			},
+		);
 		const exited = once(child, "exit");
 		try {
 			for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line);
