@@ -20,8 +20,7 @@ describe.skipIf(!available.available)("Claude Code", { meta: { skipReason: avail
 	afterEach(() => lab[Symbol.asyncDispose]());
 
 	async function open(options: TestClientOptions = {}): Promise<{ client: TestClient; sessionId: string }> {
-		const model = { ANTHROPIC_BASE_URL: lab.model.url, ANTHROPIC_API_KEY: "scripted-key" };
-		const client = await lab.start("claude", model, options);
+		const client = await lab.start("claude", options);
 		expect(await client.initialize()).toMatchObject({
 			protocolVersion: 1,
 			agentInfo: { version: "0.100.0" },

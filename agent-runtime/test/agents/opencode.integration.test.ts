@@ -19,35 +19,8 @@ describe.skipIf(!available.available)("OpenCode", { meta: { skipReason: availabl
 
 	afterEach(() => lab[Symbol.asyncDispose]());
 
-	/** A user's configuration that names the scripted model and says nothing about permissions. */
-	function configuration(): Record<string, string> {
-		const models = {
-			"scripted-model": { name: "Scripted", tool_call: true, limit: { context: 128_000, output: 8192 } },
-		};
-		const config = {
-			share: "disabled",
-			model: "scripted/scripted-model",
-			small_model: "scripted/scripted-model",
-			enabled_providers: ["scripted"],
-			provider: {
-				scripted: {
-					npm: "@ai-sdk/openai-compatible",
-					name: "Scripted",
-					options: { baseURL: `${lab.model.url}/v1`, apiKey: "scripted-key" },
-					models,
-				},
-			},
-		};
-		return {
-			OPENCODE_CONFIG_CONTENT: JSON.stringify(config),
-			OPENCODE_DISABLE_MODELS_FETCH: "1",
-			OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
-			OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
-		};
-	}
-
 	async function open(options: TestClientOptions = {}): Promise<{ client: TestClient; sessionId: string }> {
-		const client = await lab.start("opencode", configuration(), options);
+		const client = await lab.start("opencode", options);
 		expect(await client.initialize()).toMatchObject({
 			protocolVersion: 1,
 			agentInfo: { name: "OpenCode", version: "1.18.33" },

@@ -1,12 +1,20 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type ModelInside, startModelInside } from "../../../../test/namespace/model-inside.ts";
 import { NetworkNamespace } from "../../../../test/namespace/network-namespace.ts";
 import { AgentService } from "../../../src/agents/agent-service.ts";
 import { ProcessTransport } from "../../../src/agents/transport/process-transport.ts";
 import { TestClient, type TestClientOptions } from "./acp-client.ts";
+import { modelSettings, type RealAgent } from "./model-settings.ts";
+
+const runFile = promisify(execFile);
+
+/** Longest output of a program of an agent, in bytes. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** Where real agents are kept between runs of the tests: they are large, and pinned. */
 export const AGENT_CACHE =
@@ -22,6 +30,14 @@ export async function installRealAgent(agent: string): Promise<void> {
 	});
 	await service.install(agent, {});
 	await service.close();
+}
+
+/** How an agent of a test is started. */
+export interface RealAgentOptions extends TestClientOptions {
+	/** Name of the home directory; each is made when it is first used. @default "home" */
+	home?: string;
+	/** Beside those that tell it of the model. */
+	variables?: Readonly<Record<string, string>>;
 }
 
 /** A model in a network of its own, and the agents that were started beside it. */
@@ -46,31 +62,15 @@ export class RealAgentLab implements AsyncDisposable {
 		this.#root = realpathSync(mkdtempSync(join(tmpdir(), "real-agent-test-")));
 		this.directory = join(this.#root, "work");
 		mkdirSync(this.directory);
-		mkdirSync(join(this.#root, "home"));
 		mkdirSync(join(this.#root, "temp"));
 	}
 
-	/** Starts an agent as the server would, inside the namespace. The developer's own keys and settings stay outside. */
-	async start(agent: string, variables: Record<string, string>, options: TestClientOptions = {}): Promise<TestClient> {
-		const homeDirectory = join(this.#root, "home");
-		const environment = {
-			PATH: process.env.PATH,
-			HOME: homeDirectory,
-			// Agents keep folders per user number there, and in a namespace every user is number 0.
-			TMPDIR: join(this.#root, "temp"),
-			LANG: "C.UTF-8",
-			NO_BROWSER: "1",
-			DO_NOT_TRACK: "1",
-			...variables,
-		};
-		const service = new AgentService({
-			dataDirectory: AGENT_CACHE,
-			environment,
-			homeDirectory,
-			serverProgram: process.execPath,
-			requirePreinstall: true,
-		});
-		const { command = "", args = [], env = {} } = await service.launch(agent);
+	/**
+	 * Starts an agent as the server would, inside the namespace, with the lab's model. The developer's own keys and settings
+	 * stay outside.
+	 */
+	async start(agent: RealAgent, options: RealAgentOptions = {}): Promise<TestClient> {
+		const { command = "", args = [], env = {} } = await this.serviceFor(agent, options).launch(agent);
 		const transport = await ProcessTransport.start({
 			...this.#namespace.wrap(command, args),
 			cwd: this.directory,
@@ -80,6 +80,51 @@ export class RealAgentLab implements AsyncDisposable {
 		const client = new TestClient(transport, options);
 		this.#clients.push(client);
 		return client;
+	}
+
+	/** Runs the program of an agent with other arguments, as a user beside it would. Returns what it prints. */
+	async run(agent: RealAgent, args: readonly string[], options: RealAgentOptions = {}): Promise<string> {
+		const { command = "", env } = await this.serviceFor(agent, options).launch(agent);
+		const [file, wrapped] = this.#namespace.spawnArguments(command, args);
+		return (await runFile(file, wrapped, { cwd: this.directory, env, maxBuffer: MAX_OUTPUT_BYTES })).stdout;
+	}
+
+	/** Kills an agent with all it has started, as the end of a machine would. */
+	async kill(client: TestClient): Promise<void> {
+		const { pid } = client.transport;
+		if (pid === undefined) throw new Error("the agent is no process");
+		process.kill(-pid, "SIGKILL");
+		await client.transport.exited;
+	}
+
+	/** The agents of this machine, for a user with such a home directory. */
+	serviceFor(agent: RealAgent, { home = "home", variables }: RealAgentOptions): AgentService {
+		const homeDirectory = join(this.#root, home);
+		const settings = modelSettings(agent, this.model.url);
+		for (const [name, content] of Object.entries(settings.files ?? {})) {
+			const file = join(homeDirectory, name);
+			mkdirSync(dirname(file), { recursive: true });
+			writeFileSync(file, content);
+		}
+		mkdirSync(homeDirectory, { recursive: true });
+		const environment = {
+			PATH: process.env.PATH,
+			HOME: homeDirectory,
+			// Agents keep folders per user number there, and in a namespace every user is number 0.
+			TMPDIR: join(this.#root, "temp"),
+			LANG: "C.UTF-8",
+			NO_BROWSER: "1",
+			DO_NOT_TRACK: "1",
+			...settings.variables,
+			...variables,
+		};
+		return new AgentService({
+			dataDirectory: AGENT_CACHE,
+			environment,
+			homeDirectory,
+			serverProgram: process.execPath,
+			requirePreinstall: true,
+		});
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
