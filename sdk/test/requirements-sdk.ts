@@ -128,22 +128,6 @@ export const SDK_REQUIREMENTS = [
 			"The root entry bundles without Node built-ins and runs a prompt in browsers and workers through a fetch.",
 	},
 	{
-		id: "sdk-indexeddb-tabs",
-		sentence: "Tabs of one site share a store in IndexedDB: places stay apart, one drives a session, all are told.",
-	},
-	{
-		id: "sdk-indexeddb-durable",
-		sentence: "Sessions in IndexedDB are there after a reload of the page and a restart of the browser.",
-	},
-	{
-		id: "sdk-indexeddb-upgrade",
-		sentence: "Databases of earlier versions are taken over whole, and a tab in the way is an error that says so.",
-	},
-	{
-		id: "sdk-indexeddb-quota",
-		sentence: "A write to IndexedDB without room fails as a whole, and the store goes on when there is room again.",
-	},
-	{
 		id: "sdk-policy-agents",
 		sentence:
 			"A permission policy reads the questions of Claude, Codex, OpenCode and Gemini as each of them tells them.",
