@@ -220,23 +220,16 @@ export class SessionCapsules {
 		}
 	}
 
-	/** The chunks of a capsule as they were in files, each at its place and none missing. */
+	/** The chunks of a capsule as they were in files. Whether they make up the files is what the server looks at. */
 	async *#plainChunks(sessionId: string, manifest: CapsuleManifest): AsyncGenerator<CapsuleChunk> {
-		const places = new Map(manifest.files.map(({ path, size }) => [path, { size, position: 0 }]));
+		const paths = new Set(manifest.files.map(({ path }) => path));
 		for await (const { path, offset, data } of this.#store.chunks(sessionId)) {
-			const file = places.get(path);
 			// Of a file that the agent has removed since.
-			if (!file) continue;
+			if (!paths.has(path)) continue;
 			const plain = this.#cipher ? await this.#cipher.open(data, { sessionId, path, offset }) : data;
 			if (!plain)
 				throw invalid(`${path} cannot be decrypted at ${offset}`, "capsule.key is another one, or it was changed");
-			if (offset !== file.position) throw invalid(`${path} lacks the bytes from ${file.position} to ${offset}`);
-			file.position += plain.length;
-			if (file.position > file.size) throw invalid(`${path} has more than its ${file.size} bytes`);
 			if (plain.length > 0) yield { path, offset, data: plain };
-		}
-		for (const [path, { size, position }] of places) {
-			if (position < size) throw invalid(`${path} has ${size} bytes, the store only ${position}`);
 		}
 	}
 }

@@ -393,7 +393,7 @@ describe("a capsule with a key", () => {
 		write("one\n");
 		await capsules(here).capture({ record });
 		const restore = capsules(there, { key: KEY }).restore(target());
-		await expect(restore).rejects.toMatchObject({ code: "capsule_invalid" });
+		await expect(restore).rejects.toMatchObject({ code: "capsule_invalid", detail: "the capsule is not encrypted" });
 	});
 
 	it.each([

@@ -172,6 +172,17 @@ describe("a restore refuses", () => {
 		expect(treeOf(lab().root)).toEqual({});
 	});
 
+	it("pieces out of place at once, also far from the end that is compared [agents/capsule-whole]", async () => {
+		const content = "0123456789abcde\n".repeat(1000);
+		const capsules = new AgentCapsules();
+		const id = await capsules.begin("mock", lab().place, requestOf({ [TRANSCRIPT]: content }));
+		const hole = capsules.put("mock", id, chunkOf(TRANSCRIPT, 8000, content.slice(8000)));
+		await expect(hole).rejects.toMatchObject({ code: "capsule_invalid" });
+		const beyond = capsules.put("mock", id, chunkOf(TRANSCRIPT, 0, `${content}x`));
+		await expect(beyond).rejects.toMatchObject({ code: "capsule_invalid" });
+		await capsules.close();
+	});
+
 	it("to replace a session that is there, and takes back what it has put in place [agents/capsule-hostile]", async () => {
 		lab().write(TRANSCRIPT, "one\ntwo\nthree\n");
 		await expect(begin(FILES)).rejects.toMatchObject({ code: "conflict", status: 409 });
