@@ -21,7 +21,7 @@ import { PostgresLeases } from "./postgres/leases.ts";
 import { readPage, wholeNumber } from "./postgres/page-query.ts";
 import { namesIn } from "./postgres/schema.ts";
 import { Watcher } from "./postgres/watcher.ts";
-import { writeSession } from "./postgres/write.ts";
+import { prepareWrite } from "./postgres/write.ts";
 import {
 	EVENT_COLUMNS,
 	type EventRow,
@@ -138,12 +138,14 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 
 	/** At the place the event has, unless it is taken: then behind all others. */
 	async insertEvent(sessionId: string, event: SessionEvent): Promise<void> {
-		await writeSession(this.#database, { sessionId, events: [event] }, { keep: this.#keep, place: event.eventIndex });
+		const write = prepareWrite({ sessionId, events: [event] }, { keep: this.#keep, place: event.eventIndex });
+		await write.run(this.#database);
 	}
 
 	async write(write: SessionWrite): Promise<SessionWritten> {
-		if (write.record) await this.#removeExpired();
-		return await writeSession(this.#database, write, { keep: this.#keep });
+		const prepared = prepareWrite(write, { keep: this.#keep });
+		if (write.record) await this.#removeExpired(write.sessionId);
+		return await prepared.run(this.#database);
 	}
 
 	async getTurn(sessionId: string, turnId: string): Promise<TurnRecord | undefined> {
@@ -200,16 +202,17 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 		await this.#database.close();
 	}
 
-	/** Before the write, so that its failure is that of a write that has written nothing. */
-	async #removeExpired(): Promise<void> {
+	/** Runs before a write, so that its failure is one of a write that has written nothing. */
+	async #removeExpired(exceptId: string): Promise<void> {
 		if (this.#destroyedAfterMs === undefined || performance.now() - this.#lookedForExpired < MINUTE_MS) return;
 		this.#lookedForExpired = performance.now();
-		const before = wholeNumber(Date.now() - this.#destroyedAfterMs);
 		const { sessions, deleteSession } = this.#database.names;
 		const rows = await this.#database.query(
-			`SELECT id FROM ${sessions} WHERE destroyed_at < $1 ORDER BY destroyed_at LIMIT ${EXPIRED_PER_WRITE}`,
-			[before],
+			`SELECT id, before FROM ${sessions},
+				(SELECT (extract(epoch FROM clock_timestamp()) * 1000 - $1::float8)::bigint AS before) AS time
+			WHERE destroyed_at < before AND id <> $2 ORDER BY destroyed_at LIMIT ${EXPIRED_PER_WRITE}`,
+			[this.#destroyedAfterMs, exceptId],
 		);
-		for (const { id } of rows) await this.#database.query(`SELECT ${deleteSession}($1, $2)`, [id, before]);
+		for (const { id, before } of rows) await this.#database.query(`SELECT ${deleteSession}($1, $2)`, [id, before]);
 	}
 }

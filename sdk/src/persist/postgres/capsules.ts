@@ -24,20 +24,22 @@ export class PostgresCapsules implements CapsuleStore {
 
 	async write({ sessionId, manifest, chunks: added, fence }: CapsuleWrite): Promise<void> {
 		const { lock, capsules, chunks } = this.#database.names;
+		const manifestJson = JSON.stringify(manifest);
+		const copies = added.map(({ path, offset, data }) => ({ path, offset, data: Buffer.from(data) }));
 		await this.#database.transaction(async (query) => {
 			const [locked] = await query(`SELECT ${lock}($1, $2) AS held`, [sessionId, fence ?? null]);
 			if (locked?.held !== "t") throw leaseLost(sessionId);
 			await query(
 				`INSERT INTO ${capsules} (session_id, manifest_json) VALUES ($1, $2)
 				ON CONFLICT (session_id) DO UPDATE SET manifest_json = excluded.manifest_json`,
-				[sessionId, JSON.stringify(manifest)],
+				[sessionId, manifestJson],
 			);
-			for (const { path, offset, data } of added) {
+			for (const { path, offset, data } of copies) {
 				if (offset === 0) await query(`DELETE FROM ${chunks} WHERE session_id = $1 AND path = $2`, [sessionId, path]);
 				await query(
 					`INSERT INTO ${chunks} (session_id, path, byte_offset, data) VALUES ($1, $2, $3, $4)
 					ON CONFLICT (session_id, path, byte_offset) DO UPDATE SET data = excluded.data`,
-					[sessionId, path, offset, Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
+					[sessionId, path, offset, data],
 				);
 			}
 		});

@@ -2,7 +2,7 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { NewSessionEvent, SessionWrite, SessionWritten } from "@sandbox-agent/core/session";
 import { leaseLost } from "../lease-lost.ts";
 import { eventToRow, SESSION_COLUMNS, sessionToRow, turnToRow } from "../rows.ts";
-import type { Database } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 import { wholeNumber } from "./page-query.ts";
 
 /** What the driver adds to a write. */
@@ -13,14 +13,18 @@ export interface WriteOptions {
 	readonly place?: number | undefined;
 }
 
-/** Carries out a write in one round trip. @throws lease_lost, store_failed */
-export async function writeSession(
-	database: Database,
-	write: SessionWrite,
-	{ keep, place }: WriteOptions,
-): Promise<SessionWritten> {
+/** A write that is ready to go, apart from what the caller handed in. */
+export interface PreparedWrite {
+	/** One round trip. @throws lease_lost, store_failed */
+	run(database: Database): Promise<SessionWritten>;
+}
+
+/** Takes copies of everything. @throws invalid_request for an id that a column of text would change */
+export function prepareWrite(write: SessionWrite, { keep, place }: WriteOptions): PreparedWrite {
 	const { sessionId, events = [], turns = [], record, fence } = write;
-	if (events.length === 0 && turns.length === 0 && !record && fence === undefined) return { events: [] };
+	if (events.length === 0 && turns.length === 0 && !record && fence === undefined) {
+		return { run: async () => ({ events: [] }) };
+	}
 	// The server cannot insert the same row twice in one statement: of events the first counts, of turns the last.
 	const distinct = new Map<string, NewSessionEvent>();
 	for (const event of events) if (!distinct.has(event.id)) distinct.set(event.id, event);
@@ -28,7 +32,7 @@ export async function writeSession(
 	const turnRows = [...new Map(turns.map((turn) => [turn.id, turnToRow(sessionId, turn)])).values()];
 	for (const id of [sessionId, ...distinct.keys(), ...turns.map((turn) => turn.id)]) checkId(id);
 	const sessionRow = record && sessionToRow(record);
-	const [row] = await database.query(`SELECT * FROM ${database.names.write}(${PARAMETERS})`, [
+	const values = [
 		sessionId,
 		fence ?? null,
 		newToken(),
@@ -46,9 +50,15 @@ export async function writeSession(
 		turnRows.map(({ created_at }) => created_at),
 		turnRows.map(({ turn_json }) => turn_json),
 		sessionRow ? SESSION_COLUMNS.map((column) => sessionRow[column]) : null,
-	]);
-	if (row?.refused !== "f") throw leaseLost(sessionId);
-	return { events: outcomeOf(events, row) };
+	];
+	const ids = events.map(({ id }) => id);
+	return {
+		async run(database) {
+			const [row] = await database.query(`SELECT * FROM ${database.names.write}(${PARAMETERS})`, values);
+			if (row?.refused !== "f") throw leaseLost(sessionId);
+			return { events: outcomeOf(ids, row) };
+		},
+	};
 }
 
 /** A column of text holds neither, and what is no character would become another one: two ids could become the same. */
@@ -65,17 +75,14 @@ function newToken(): number {
 }
 
 /** Puts the places of the new events together with those of the known ones. */
-function outcomeOf(
-	events: readonly NewSessionEvent[],
-	row: { readonly [column: string]: string | null },
-): SessionWritten["events"] {
+function outcomeOf(ids: readonly string[], row: Row): SessionWritten["events"] {
 	// Written by our own function: places by id.
 	const known = new Map(Object.entries(JSON.parse(row.known ?? "{}") as { [id: string]: number }));
 	// Events behind this place were added by an earlier attempt of the same call.
 	const repeatedFrom = row.repeated_from === null ? Number.POSITIVE_INFINITY : Number(row.repeated_from);
 	const placed = new Map<string, number>();
 	let next = Number(row.base) + 1;
-	return events.map(({ id }) => {
+	return ids.map((id) => {
 		const before = placed.get(id);
 		if (before !== undefined) return { eventIndex: before, added: false };
 		const knownPlace = known.get(id);
