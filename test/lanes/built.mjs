@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { artifact } from "@sandbox-agent/agent-runtime/artifact";
-import { SandboxAgent, SandboxAgentError } from "sandbox-agent";
+import { persistConformance } from "@sandbox-agent/core/conformance/persist";
+import { InMemorySessionPersistDriver, SandboxAgent, SandboxAgentError } from "sandbox-agent";
 import { local } from "sandbox-agent/local";
+import { SQLiteSessionPersistDriver } from "sandbox-agent/persist/sqlite";
 import { check, runCases } from "./cases.mjs";
 
 const isBun = "bun" in process.versions;
@@ -72,5 +74,35 @@ check(`start() without a provider is a local sandbox on ${runtime}`, async () =>
 	assert.match(sdk.sandboxId, /^local\//);
 	await sdk.destroySandbox();
 });
+
+const stores = { leases: true, watch: true, capsules: true };
+
+check(`the store in memory passes its suite on ${runtime} [sdk-persist-conformance]`, async () => {
+	const open = async () => new InMemorySessionPersistDriver({ maxEventsPerSession: 2_000 });
+	for (const { run } of persistConformance({ open, features: stores })) await run();
+});
+
+if (isBun) {
+	check(`the store in SQLite passes its suite on ${runtime} [sdk-persist-conformance]`, async () => {
+		const folder = mkdtempSync(join(tmpdir(), "sandbox-agent-lane-"));
+		const files = new Map();
+		const open = async (filename) => {
+			const driver = new SQLiteSessionPersistDriver({ filename, watchIntervalMs: 5 });
+			files.set(driver, filename);
+			return driver;
+		};
+		const again = (driver) => open(files.get(driver));
+		const subject = { open: () => open(join(folder, `${files.size}.sqlite`)), reopen: again, second: again };
+		try {
+			for (const { run } of persistConformance({ ...subject, features: stores })) await run();
+		} finally {
+			rmSync(folder, { recursive: true, force: true });
+		}
+	});
+} else {
+	check(`a platform without SQLite says what to do: ${runtime}`, async () => {
+		assert.throws(() => new SQLiteSessionPersistDriver(), /better-sqlite3/);
+	});
+}
 
 await runCases();

@@ -81,7 +81,7 @@ export class SQLiteSessionPersistDriver implements DurableSessionDriver {
 
 	/**
 	 * Opens the database and brings its tables up to date.
-	 * @throws peer_missing on platforms without SQLite, store_failed, record_unsupported for tables of a newer version
+	 * @throws platform_unsupported where there is no SQLite, store_failed, record_unsupported for tables of a newer version
 	 */
 	constructor(options: SQLiteSessionPersistDriverOptions = {}) {
 		const { filename = ":memory:", database, retention = {}, watchIntervalMs = 200 } = options;

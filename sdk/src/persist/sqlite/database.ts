@@ -29,7 +29,7 @@ interface SqliteModule {
 	) => SqliteDatabase;
 }
 
-/** Opens a database with what the platform brings along. @throws peer_missing where it brings nothing */
+/** Opens a database with what the platform brings along. @throws platform_unsupported where it brings nothing */
 export function openDatabase(filename: string): SqliteDatabase {
 	const { getBuiltinModule } = process as { getBuiltinModule?: (id: string) => SqliteModule | undefined };
 	// Bun has both; its own is the one it was made for.
@@ -39,7 +39,7 @@ export function openDatabase(filename: string): SqliteDatabase {
 		const Database = module?.DatabaseSync ?? module?.Database;
 		if (Database) return new Database(filename);
 	}
-	throw new SandboxAgentError("peer_missing", `this platform has no SQLite of its own (${process.version})`, {
+	throw new SandboxAgentError("platform_unsupported", `this platform has no SQLite of its own (${process.version})`, {
 		hint: "use Node 22.13 or newer, or install better-sqlite3 and pass `database: new Database(filename)`",
 	});
 }
