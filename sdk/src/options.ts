@@ -43,6 +43,12 @@ export interface SandboxAgentCommonOptions {
 	 * may drive the same session.
 	 */
 	lease?: LeaseOptions | false | undefined;
+	/**
+	 * How long a session store that fails is tried again, while agents are not read on, in milliseconds. After that events
+	 * are told without being stored, which `onError` hears, and prompts are refused.
+	 * @default 10_000
+	 */
+	storePatienceMs?: number | undefined;
 	/** Answers the questions of agents by rules. @default people are asked */
 	permissions?: PermissionPolicyOptions | undefined;
 	/** What a prompt does while another one of its session runs. @default "queue" */

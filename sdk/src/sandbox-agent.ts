@@ -120,7 +120,7 @@ export class SandboxAgent implements AsyncDisposable {
 				policy: options.permissions && compilePolicy(options.permissions),
 				capsule: undefined,
 				overlap: options.overlap ?? "queue",
-				storePatienceMs: STORE_PATIENCE_MS,
+				storePatienceMs: options.storePatienceMs ?? STORE_PATIENCE_MS,
 				sandboxId: () => this.sandboxId,
 				defaultCwd: () => this.sandbox?.defaultCwd ?? platform.currentDirectory(),
 			},

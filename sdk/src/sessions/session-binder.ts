@@ -64,7 +64,8 @@ export class SessionBinder {
 			this.#router.unbind(binding.connection, binding.agentSessionId);
 			state.binding = undefined;
 		}
-		const restored = await this.#ladder.climb(state, record, { ...this.#resume, ...resume, resending });
+		const options = { ...this.#resume, ...resume, resending };
+		const restored = await state.call(undefined, () => this.#ladder.climb(state, record, options));
 		state.receipt = restored.receipt;
 		this.#onReceipt(state.id, restored.receipt);
 		return restored.binding;

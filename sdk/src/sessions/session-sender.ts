@@ -1,6 +1,5 @@
 import type { PromptResponse } from "@agentclientprotocol/sdk";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
-import type { TurnRecord } from "@sandbox-agent/core/session";
 import { abortable } from "@sandbox-agent/core/util";
 import { v4 } from "uuid";
 import type { AgentConnections } from "../acp/agent-connections.ts";
@@ -11,7 +10,7 @@ import type { ErrorReporter } from "../listeners.ts";
 import type { Permissions } from "./permissions.ts";
 import type { SessionBinder } from "./session-binder.ts";
 import { overlapsOf } from "./session-capabilities.ts";
-import { Call, type SessionBinding, type SessionState } from "./session-state.ts";
+import type { SessionBinding, SessionState } from "./session-state.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 import type { PromptInput, PromptOptions, SessionSendOptions } from "./session-types.ts";
 import { watchSilence } from "./silence.ts";
@@ -99,7 +98,7 @@ export class SessionSender {
 	async request(id: string, method: string, params: Params, options: RequestOptions = {}): Promise<unknown> {
 		return await withLimits(method, options, async (limit) => {
 			const { state } = await this.#requireAlive(id);
-			return await this.#call(state, limit, (signal) => this.#send(state, method, params, { signal, owner: state }));
+			return await state.call(limit, (signal) => this.#send(state, method, params, { signal, owner: state }));
 		});
 	}
 
@@ -110,16 +109,15 @@ export class SessionSender {
 	): Promise<PromptResponse> {
 		return await withLimits("session/prompt", options, async (limit) => {
 			const { state } = await this.#requireAlive(id);
-			const turnId = requireKey(options.idempotencyKey) ?? v4();
-			const known = state.turns.get(turnId);
-			const stored =
-				known || options.idempotencyKey !== undefined ? await this.#turns.known(id, turnId, params.prompt) : undefined;
-			if (known) return await abortable(known.outcome, limit);
-			if (stored) return await this.#joinStored(state, stored, limit);
+			const key = requireKey(options.idempotencyKey);
+			const turnId = key ?? v4();
 			const requestId = this.#connections.nextRequestId();
 			const turn = this.#turns.begin(state, { id: turnId, requestId, prompt: params.prompt });
+			const same = state.turns.get(turnId);
+			if (same) return await abortable(same.joinedBy(turn), limit);
+			// From here on the same key joins this turn, whatever the store has to say of it.
 			state.turns.set(turnId, turn);
-			const running = this.#run(turn, params, { ...options, signal: limit });
+			const running = this.#startOrJoin(turn, params, { ...options, signal: limit });
 			turn.settle(running);
 			try {
 				return await running;
@@ -129,13 +127,20 @@ export class SessionSender {
 		});
 	}
 
-	/** The outcome of a turn that the store knows: the one it had, or the one it comes to when it is still under way. */
-	async #joinStored(state: SessionState, turn: TurnRecord, limit: AbortSignal | undefined): Promise<PromptResponse> {
-		if (turn.endedAt === undefined) {
+	/** Runs a turn, unless the store knows it already. */
+	async #startOrJoin(
+		turn: Turn,
+		params: Params,
+		options: PromptOptions & { onAccepted?: () => void },
+	): Promise<PromptResponse> {
+		const { state } = turn;
+		const stored = options.idempotencyKey === undefined ? undefined : await this.#turns.known(turn.record);
+		if (!stored) return await this.#run(turn, params, options);
+		if (stored.endedAt === undefined) {
 			// Binding the session adopts what is under way, and ends what is not.
-			await this.#binder.bind(await this.#requireAlive(state.id), { signal: limit });
+			await this.#binder.bind(await this.#requireAlive(state.id), { signal: options.signal });
 			const adopted = state.turns.get(turn.id);
-			if (adopted) return await abortable(adopted.outcome, limit);
+			if (adopted && adopted !== turn) return await abortable(adopted.outcome, options.signal);
 		}
 		return outcomeOf(await this.#turns.require(state.id, turn.id));
 	}
@@ -153,7 +158,7 @@ export class SessionSender {
 		if (overlap === "steer") await this.#requireSteering(state, options.signal);
 		const leave = await state.gate.enter(overlap, options.signal);
 		try {
-			return await this.#call(state, options.signal, async (signal) => {
+			return await state.call(options.signal, async (signal) => {
 				const silence = watchSilence(state, this.#permissions, options.idleTimeoutMs);
 				try {
 					const limits = silence ? AbortSignal.any([signal, silence.signal]) : signal;
@@ -174,22 +179,6 @@ export class SessionSender {
 			});
 		} finally {
 			leave();
-		}
-	}
-
-	/** Runs a call that the end of its session ends. */
-	async #call<T>(
-		state: SessionState,
-		limit: AbortSignal | undefined,
-		run: (signal: AbortSignal) => Promise<T>,
-	): Promise<T> {
-		const call = new Call();
-		state.calls.add(call);
-		try {
-			return await run(limit ? AbortSignal.any([limit, call.signal]) : call.signal);
-		} finally {
-			state.calls.delete(call);
-			call.finish();
 		}
 	}
 

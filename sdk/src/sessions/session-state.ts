@@ -17,8 +17,8 @@ export interface SessionBinding {
 	readonly capabilities: { readonly [member: string]: unknown };
 }
 
-/** A request of a session on its way, and the right to end the wait for it. */
-export class Call {
+/** Something a session is busy with, and the right to end the wait for it. */
+class Call {
 	readonly #controller = new AbortController();
 	readonly #finish: () => void;
 	/** Resolves when it is over, however it ended. */
@@ -114,8 +114,25 @@ export class SessionState {
 
 	/** Another client has got the session: what waits here fails, and nothing more is written. */
 	fenced(error: Error): void {
+		this.lease = undefined;
 		this.binding = undefined;
 		for (const call of this.calls) call.abort(error);
+	}
+
+	/**
+	 * Runs something that the end of the session ends, and for which its lease is kept.
+	 *
+	 * @param limit the caller's own limit
+	 */
+	async call<T>(limit: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+		const call = new Call();
+		this.calls.add(call);
+		try {
+			return await run(limit ? AbortSignal.any([limit, call.signal]) : call.signal);
+		} finally {
+			this.calls.delete(call);
+			call.finish();
+		}
 	}
 
 	/** Runs operations that bind or unbind the session one after another. */

@@ -353,7 +353,9 @@ export class Sessions {
 		state.recorder.hold();
 		try {
 			await this.#leases.hold(state, { signal });
-			const { binding, open, reply } = await this.#opener.open(state, agent, init, signal);
+			const { binding, open, reply } = await state.call(signal, (limit) =>
+				this.#opener.open(state, agent, init, limit),
+			);
 			const sandboxId = this.#options.sandboxId();
 			await this.#store.save(state, {
 				id,

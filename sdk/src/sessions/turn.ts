@@ -39,6 +39,15 @@ export class Turn {
 		return this.record.endedAt !== undefined;
 	}
 
+	/**
+	 * The outcome, for another call with the same key.
+	 * @throws idempotency_key_reused when that call is about another prompt
+	 */
+	joinedBy(other: Turn): Promise<PromptResponse> {
+		requireSamePrompt(this.record, other.record);
+		return this.outcome;
+	}
+
 	/** Where it is about to be sent. */
 	sendingOn(connectionId: string, agentSessionId: string): void {
 		this.record = { ...this.record, connectionId, agentSessionId };
@@ -56,23 +65,26 @@ export class Turn {
 	}
 }
 
+/** @throws idempotency_key_reused when a key stands for one prompt and is used for another */
+export function requireSamePrompt(known: TurnRecord, asked: TurnRecord): void {
+	if (known.promptHash === asked.promptHash) return;
+	const detail = `the idempotency key '${known.id}' was used for another prompt of session '${known.sessionId}'`;
+	throw new SandboxAgentError("idempotency_key_reused", detail);
+}
+
 /** A turn after the reply to its prompt. */
 export function endedBy(record: TurnRecord, reply: Envelope, endedAt: number = Date.now()): TurnRecord {
 	if (!reply.error) {
 		const cancelled = isObject(reply.result) && reply.result.stopReason === "cancelled";
 		return { ...record, state: cancelled ? "cancelled" : "completed", endedAt, result: reply.result };
 	}
-	return failedWith(record, fromRpcError(reply.error), endedAt);
-}
-
-/** A turn that ended in an error. */
-export function failedWith(record: TurnRecord, failure: Error, endedAt: number = Date.now()): TurnRecord {
-	if (failure instanceof AcpRpcError) {
-		return { ...record, state: "failed", endedAt, error: { code: String(failure.code), message: failure.message } };
+	const failure = fromRpcError(reply.error);
+	if (!SandboxAgentError.isInstance(failure)) {
+		const { code, message } = reply.error;
+		return { ...record, state: "failed", endedAt, error: { code: String(code), message } };
 	}
-	const ours = SandboxAgentError.isInstance(failure) ? failure : undefined;
-	const error = { code: ours?.code ?? "internal_error", message: ours?.detail ?? failure.message };
-	return { ...record, state: ours && UNKNOWN_CODES.has(ours.code) ? "unknown" : "failed", endedAt, error };
+	const { code, detail } = failure;
+	return { ...record, state: UNKNOWN_CODES.has(code) ? "unknown" : "failed", endedAt, error: { code, message: detail } };
 }
 
 /** The outcome of a turn that has ended, as its caller got it. */

@@ -8,7 +8,7 @@ import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
-import { endedBy, Turn } from "./turn.ts";
+import { endedBy, requireSamePrompt, Turn } from "./turn.ts";
 
 /** What is known about a turn whose end nobody saw, from the most to the least certain source. */
 export interface TurnEvidence {
@@ -59,12 +59,11 @@ export class Turns {
 		});
 	}
 
-	/** @throws idempotency_key_reused when the id stands for another prompt */
-	async known(sessionId: string, id: string, prompt: unknown): Promise<TurnRecord | undefined> {
-		const turn = await this.#store.driver.getTurn(sessionId, id);
-		if (!turn || turn.promptHash === promptDigest(prompt)) return turn;
-		const detail = `the idempotency key '${id}' was used for another prompt of session '${sessionId}'`;
-		throw new SandboxAgentError("idempotency_key_reused", detail);
+	/** What the store knows of a turn. @throws idempotency_key_reused when its id stands for another prompt */
+	async known(turn: TurnRecord): Promise<TurnRecord | undefined> {
+		const known = await this.#store.driver.getTurn(turn.sessionId, turn.id);
+		if (known) requireSamePrompt(known, turn);
+		return known;
 	}
 
 	/** @throws not_found */

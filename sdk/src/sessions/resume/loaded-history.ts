@@ -14,15 +14,13 @@ const PREFIX_CHARACTERS = 200;
 /** What an agent tells of a session while it loads it. Only what the user said is kept: it is what we know, too. */
 export class LoadedHistory {
 	#said = "";
-	#updates = 0;
 
-	/** Number of updates. */
-	get updates(): number {
-		return this.#updates;
+	/** Whether the agent said nothing of the user. */
+	get isEmpty(): boolean {
+		return this.#said === "";
 	}
 
 	add(update: unknown): void {
-		this.#updates++;
 		if (!isObject(update) || update.sessionUpdate !== "user_message_chunk") return;
 		const { content } = update;
 		if (!isObject(content) || typeof content.text !== "string") return;

@@ -263,8 +263,12 @@ export class ResumeLadder {
 			const reply = await withLimits(`session/${rung}`, { timeoutMs }, (signal) =>
 				connection.request(`session/${rung}`, params, { owner, order: agentSessionId, signal }),
 			);
-			if (history && !history.hasAnyOf(await lastPrompts(newestEvents(store.driver, state.id)))) {
-				throw new Error("the agent has another history than the one that is stored");
+			const prompts = history ? await lastPrompts(newestEvents(store.driver, state.id)) : [];
+			// Some agents load a session that they do not have, as an empty one.
+			if (history && !history.hasAnyOf(prompts)) {
+				throw new Error(
+					history.isEmpty ? "the agent has no history of it" : "the agent has another history than the one stored",
+				);
 			}
 			receipt.rung = rung;
 			receipt.restored.push("conversation");
@@ -323,7 +327,7 @@ export class ResumeLadder {
 	/** Turns that are open in the store although this client does not drive them. */
 	async #openTurns({ state }: Climb): Promise<TurnRecord[]> {
 		const { items } = await this.#options.store.driver.listTurns({ sessionId: state.id, states: OPEN_TURN_STATES });
-		return items.filter((turn) => !state.turns.has(turn.id));
+		return items.filter((turn) => !state.turns.get(turn.id)?.isRecorded);
 	}
 
 	/** Goes on waiting for the end of a turn that is under way at the agent. */

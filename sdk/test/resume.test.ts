@@ -1,0 +1,209 @@
+import { readdirSync } from "node:fs";
+import {
+	InMemorySessionPersistDriver,
+	type ResumeReceipt,
+	SandboxAgent,
+	type SandboxAgentConnectOptions,
+	type SessionPermissionRequest,
+} from "sandbox-agent";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { RuntimeServer } from "./support/runtime-server.ts";
+import { textsOf, transcript } from "./support/transcript.ts";
+import { waitUntil } from "./support/wait-until.ts";
+
+let server: RuntimeServer;
+let persist: InMemorySessionPersistDriver;
+const clients: SandboxAgent[] = [];
+
+beforeAll(async () => {
+	server = await RuntimeServer.start();
+});
+
+beforeEach(() => {
+	persist = new InMemorySessionPersistDriver({ maxEventsPerSession: 10_000 });
+});
+
+afterEach(async () => {
+	await Promise.all(clients.splice(0).map((client) => client.dispose()));
+});
+
+afterAll(async () => {
+	await server[Symbol.asyncDispose]();
+});
+
+async function connect(options: Partial<SandboxAgentConnectOptions> = {}): Promise<SandboxAgent> {
+	const client = await SandboxAgent.connect({ baseUrl: server.url, token: server.token, persist, ...options });
+	clients.push(client);
+	return client;
+}
+
+/** A session with one turn, whose client has left. */
+async function leave(how: "dispose" | "detach", prompt = "the blue whale"): Promise<void> {
+	const client = await connect();
+	const session = await client.createSession({ agent: "mock", id: "s", mode: "plan", model: "mock-fast" });
+	await session.prompt(prompt);
+	await client[how]();
+}
+
+describe("a session that another client takes up", () => {
+	it("goes on in its live agent when that was left running [sdk-resume-live]", async () => {
+		await leave("detach");
+		const client = await connect();
+		const session = await client.resumeSession("s");
+		expect(session.receipt).toMatchObject({ rung: "live", restored: ["conversation"], missing: [], tried: [] });
+		await session.prompt("again");
+		const methods = (await transcript(client, "s")).map(({ payload }) => payload.method);
+		expect(methods.filter((method) => method === "session/new" || method === "session/load")).toHaveLength(1);
+		expect((await client.listAcpServers()).servers.filter(({ agent }) => agent === "mock")).toHaveLength(1);
+	});
+
+	it("is resumed by its agent, with its choices, when the process is new [sdk-resume-ladder]", async () => {
+		await leave("dispose");
+		const receipts: ResumeReceipt[] = [];
+		const client = await connect({ onReceipt: (receipt) => receipts.push(receipt) });
+		const session = await client.resumeSession("s");
+		expect(session.receipt).toMatchObject({
+			rung: "resume",
+			restored: expect.arrayContaining(["conversation", "mode", "model"]),
+			tried: [{ rung: "live" }],
+		});
+		expect(session.receipt?.missing.map(({ what }) => what)).toContain("background_processes");
+		expect(receipts).toEqual([session.receipt]);
+		expect((await session.getModes())?.currentModeId).toBe("plan");
+	});
+
+	it("is loaded where that is what is allowed, and what the agent tells again is not told again [sdk-load-silent]", async () => {
+		await leave("dispose");
+		const client = await connect({ resume: { allow: ["load"] } });
+		const before = textsOf(await transcript(client, "s"));
+		const told: string[] = [];
+		client.onSessionEvent("s", (event) => told.push(...textsOf([event])));
+		const session = await client.resumeSession("s");
+		expect(session.receipt).toMatchObject({ rung: "load" });
+		expect(told).toEqual([]);
+		expect(textsOf(await transcript(client, "s"))).toEqual(before);
+	});
+
+	it("is told what was said where nothing better is allowed [sdk-resume-ladder]", async () => {
+		await leave("dispose");
+		const client = await connect({ resume: { allow: ["replay"] } });
+		const session = await client.resumeSession("s");
+		expect(session.receipt?.rung).toBe("replay");
+		expect(session.receipt?.missing.map(({ what }) => what)).toContain("agent_memory");
+		await session.prompt("go on");
+		expect(textsOf(await transcript(client, "s")).join("")).toContain("Previous session history is replayed below");
+	});
+
+	it("is refused where no allowed way is left, and nothing has changed [sdk-resume-refused]", async () => {
+		await leave("dispose");
+		const before = await persist.getSession("s");
+		const client = await connect({ resume: { allow: [] } });
+		await expect(client.resumeSession("s")).rejects.toMatchObject({
+			code: "resume_refused",
+			details: { details: { tried: [{ rung: "live" }, { rung: "resume" }, { rung: "load" }] } },
+		});
+		expect(await persist.getSession("s")).toEqual(before);
+		expect((await client.resumeSession("s", { resume: { allow: ["fresh"] } })).receipt).toMatchObject({
+			rung: "fresh",
+			missing: expect.arrayContaining([expect.objectContaining({ what: "agent_memory" })]),
+		});
+	});
+
+	it("gets the end of a turn that was under way, once and in order [sdk-takeover]", async () => {
+		const first = await connect();
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("slow 600", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "s")).length > 1);
+		await first.detach();
+		await expect(turn).rejects.toMatchObject({ code: "client_disposed" });
+		const second = await connect();
+		const taken = await second.resumeSession("s");
+		expect(taken.receipt).toMatchObject({ rung: "live", restored: ["conversation", "turn:k"] });
+		expect(await taken.prompt("slow 600", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+		const events = await transcript(second, "s");
+		expect(events.filter(({ payload }) => payload.method === "session/prompt")).toHaveLength(1);
+		expect(textsOf(events).join("")).toContain("100 %");
+		const lines = events.flatMap(({ log }) => (log ? [log.id] : []));
+		expect(lines).toEqual([...lines].sort((one, other) => one - other));
+		expect(new Set(lines).size).toBe(lines.length);
+	});
+
+	it("asks the open question of its turn again, under the same id [sdk-permission-reoffered]", async () => {
+		const first = await connect();
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const asked: SessionPermissionRequest[] = [];
+		session.onPermissionRequest((request) => asked.push(request));
+		const turn = session.prompt("permission", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("the agent asks", () => asked.length === 1);
+		await first.detach();
+		const second = await connect();
+		const taken = await second.resumeSession("s");
+		expect(taken.pendingPermissions()).toMatchObject([{ id: asked[0]?.id, availableReplies: expect.any(Array) }]);
+		const again: SessionPermissionRequest[] = [];
+		taken.onPermissionRequest((request) => again.push(request));
+		await waitUntil("the question is offered", () => again.length === 1);
+		await taken.respondPermission(again[0]?.id ?? "", "once");
+		expect(await taken.prompt("permission", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+	});
+
+	it("that shares its agent's process with another session gets what it has missed [sdk-takeover]", async () => {
+		const first = await connect();
+		const [one, two] = [
+			await first.createSession({ agent: "mock", id: "one" }),
+			await first.createSession({ agent: "mock", id: "two" }),
+		];
+		const turns = [one.prompt("slow 500", { idempotencyKey: "k" }), two.prompt("slow 500", { idempotencyKey: "k" })];
+		for (const turn of turns) turn.catch(() => undefined);
+		await waitUntil("both run", async () => textsOf(await transcript(first, "two")).length > 1);
+		await first.detach();
+		const second = await connect();
+		const taken = await second.resumeSession("one");
+		expect(await taken.prompt("slow 500", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+		// The connection has been read to its end by now: the other session's part of it is read again.
+		const late = await second.resumeSession("two");
+		expect(late.receipt).toMatchObject({ rung: "live", restored: ["conversation", "turn:k"] });
+		expect(await late.prompt("slow 500", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+		expect(textsOf(await transcript(second, "two"))).toEqual(textsOf(await transcript(second, "one")));
+	});
+});
+
+describe("a session whose server was killed", () => {
+	it("gets the last words of its agent from the log, and its turn an end [sdk-log-drained]", async () => {
+		await using own = await RuntimeServer.start();
+		const first = await connect({ baseUrl: own.url, token: own.token });
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("hang", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "s")).length > 0);
+		await first.detach();
+		await own.kill("SIGKILL");
+		await own.launch();
+		const second = await connect({ baseUrl: own.url, token: own.token });
+		const taken = await second.resumeSession("s");
+		expect(taken.receipt?.tried).toContainEqual({ rung: "live", reason: "the agent's process has ended" });
+		expect(await taken.getTurn("k")).toMatchObject({ state: "unknown", error: { code: "outcome_unknown" } });
+		expect(readdirSync(own.home)).toContain("state");
+		expect(await taken.prompt("hello")).toMatchObject({ stopReason: "end_turn" });
+	});
+
+	it("has an unknown turn decided by the caller's look at the workspace [sdk-reconcile]", async () => {
+		await using own = await RuntimeServer.start();
+		const first = await connect({ baseUrl: own.url, token: own.token });
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("hang", { idempotencyKey: "k" });
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "s")).length > 0);
+		await own.kill("SIGKILL");
+		await own.launch();
+		await expect(turn).rejects.toMatchObject({ code: "outcome_unknown" });
+		expect(await session.reconcile("k")).toMatchObject({ decided: false, turn: { state: "unknown" } });
+		const decided = await session.reconcile("k", { check: async () => "completed" });
+		expect(decided).toMatchObject({
+			decided: true,
+			turn: { state: "completed" },
+			evidence: { workspace: "completed" },
+		});
+		expect(await session.prompt("hang", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+	});
+});
