@@ -72,7 +72,7 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 	it("takes a copy before it does anything else", async () => {
 		const read = await left.evaluate(async (event) => {
 			const writing = inPage.driver("copies").write({ sessionId: "s", events: [event] });
-			event.payload = { method: "changed" };
+			event.payload.method = "changed";
 			await writing;
 			return (await inPage.driver("copies").listEvents({ sessionId: "s" })).items[0]?.payload.method;
 		}, newEvents("s", 1)[0] as NewSessionEvent);
