@@ -13,6 +13,8 @@ export interface BenchArguments {
 	profile: string | undefined;
 	/** Bundle to measure as ours; undefined: the built one. */
 	bundle: string | undefined;
+	/** Folder for plots; undefined: none are drawn. */
+	plots: string | undefined;
 	workloads: readonly Workload[];
 }
 
@@ -32,6 +34,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 			only: { type: "string" },
 			profile: { type: "string" },
 			bundle: { type: "string" },
+			plots: { type: "string" },
 		},
 	});
 	const unknown = positionals.filter((name) => known.every((workload) => workload.name !== name));
@@ -46,6 +49,7 @@ export function parseArguments(argv: readonly string[], known: readonly Workload
 		only: values.only?.split(","),
 		profile: values.profile === undefined ? undefined : resolve(values.profile),
 		bundle: values.bundle === undefined ? undefined : resolve(values.bundle),
+		plots: values.plots === undefined ? undefined : resolve(values.plots),
 		workloads: positionals.length === 0 ? known : known.filter((workload) => positionals.includes(workload.name)),
 	};
 }
@@ -60,11 +64,12 @@ function parseRounds(text: string): number {
 export function usage(known: readonly Workload[]): string {
 	const width = Math.max(...known.map((workload) => workload.name.length));
 	return [
-		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--profile folder] [--bundle file] [--json]",
+		"Usage: pnpm bench [workload...] [--rounds N] [--only ours,original,limit] [--profile folder] [--bundle file] [--plots folder] [--json]",
 		"",
 		"Measures the built runtime next to the published original and a bare Node bridge (limit).",
 		"--profile writes a CPU profile of each of our servers into the folder; the times of such a run mean nothing.",
 		"--bundle measures another build as ours.",
+		"--plots draws the workloads that have a curve into the folder.",
 		"",
 		...known.map((workload) => `  ${workload.name.padEnd(width)}  ${workload.title}`),
 	].join("\n");

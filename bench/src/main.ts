@@ -1,7 +1,10 @@
+import { writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
+import { join } from "node:path";
 import { type BenchArguments, parseArguments, usage } from "./arguments.ts";
 import { Progress } from "./progress.ts";
-import { formatWorkload, toJson } from "./report/report.ts";
+import { formatWorkload, plotOf, toJson } from "./report/report.ts";
+import { drawPlot } from "./report/svg-plot.ts";
 import { paint } from "./report/table.ts";
 import { runWorkload, type WorkloadResult } from "./runner.ts";
 import { findContestants } from "./server/contestants.ts";
@@ -85,9 +88,15 @@ async function run(
 		results.push(result);
 		progress.clear();
 		if (!parsed.json) console.log(`\n${formatWorkload(result, colour)}`);
+		if (parsed.plots) writePlot(parsed.plots, result);
 	}
 	if (parsed.json)
 		console.log(JSON.stringify({ machine, missing: found.missing, workloads: toJson(results) }, null, "\t"));
+}
+
+function writePlot(folder: string, result: WorkloadResult): void {
+	const plot = plotOf(result);
+	if (plot) writeFileSync(join(folder, `${plot.name}.svg`), drawPlot(plot));
 }
 
 process.exitCode = await main();

@@ -1,7 +1,9 @@
 import type { WorkloadResult } from "../runner.ts";
 import type { ContestantName } from "../server/contestants.ts";
+import type { Workload } from "../workloads/workload.ts";
 import { describeTarget, isReached, type Metric } from "./metric.ts";
 import { mean, ratio, type Summary, summarize } from "./statistics.ts";
+import type { Plot } from "./svg-plot.ts";
 import { type Cell, formatNumber, formatTable, paint } from "./table.ts";
 
 const MINUS = "–";
@@ -10,7 +12,7 @@ const MINUS = "–";
 export interface MetricReport {
 	metric: Metric;
 	contestants: Map<ContestantName, Summary>;
-	/** Median of ours to median of the original. */
+	/** Median of ours to median of the original; where that does not take part, of the lower bound. */
 	ratio: number | undefined;
 	/** Undefined without a target, or when a figure is missing. */
 	reached: boolean | undefined;
@@ -23,17 +25,22 @@ export function reportMetrics(result: WorkloadResult): MetricReport[] {
 			result.workload.contestants.map((name) => [name, summarize(result.values.get(name)?.get(metric.key) ?? [])]),
 		);
 		const ours = contestants.get("ours")?.median;
-		const toOriginal = ratio(ours, contestants.get("original")?.median);
-		const reached = metric.target && isReached(metric.target, ours, toOriginal);
-		return { metric, contestants, ratio: toOriginal, reached };
+		const toReference = ratio(ours, contestants.get(referenceOf(result.workload))?.median);
+		const reached = metric.target && isReached(metric.target, ours, toReference);
+		return { metric, contestants, ratio: toReference, reached };
 	});
+}
+
+/** What ours is compared with. */
+function referenceOf({ contestants }: Workload): ContestantName {
+	return contestants.includes("original") ? "original" : "limit";
 }
 
 /** The block of one workload as it is printed. */
 export function formatWorkload(result: WorkloadResult, colour: boolean): string {
 	const { workload, failures } = result;
 	const columns = workload.contestants.filter((name) => result.values.has(name));
-	const heads = [...columns, "ours/original", "target"];
+	const heads = [...columns, `ours/${referenceOf(workload)}`, "target"];
 	const rows: Cell[][] = [["", ...heads].map((text) => ({ text, style: "dim" as const }))];
 	const rounds: string[] = [];
 	for (const report of reportMetrics(result)) {
@@ -96,15 +103,32 @@ export function toJson(results: readonly WorkloadResult[]): object[] {
 		name: result.workload.name,
 		title: result.workload.title,
 		rounds: result.rounds,
-		metrics: reportMetrics(result).map(({ metric, contestants, ratio: toOriginal, reached }) => ({
+		metrics: reportMetrics(result).map(({ metric, contestants, ratio: toReference, reached }) => ({
 			key: metric.key,
 			label: metric.label,
 			unit: metric.unit,
 			contestants: Object.fromEntries(contestants),
-			ratio: toOriginal ?? null,
+			ratio: toReference ?? null,
 			target: metric.target ?? null,
 			reached: reached ?? null,
 		})),
 		failures: result.failures,
 	}));
+}
+
+/** What `--plots` draws of a workload; nothing when it has no curve, or no figures came. */
+export function plotOf(result: WorkloadResult): (Plot & { name: string }) | undefined {
+	const { plot } = result.workload;
+	if (!plot) return undefined;
+	const medians = new Map(
+		reportMetrics(result).map(({ metric, contestants }) => [metric.key, contestants.get("ours")]),
+	);
+	const lines = plot.series.map(({ label, points }) => ({
+		label,
+		points: points.flatMap(({ x, key }) => {
+			const y = medians.get(key)?.median;
+			return y === undefined ? [] : [{ x, y }];
+		}),
+	}));
+	return { ...plot, lines: lines.filter(({ points }) => points.length > 0) };
 }

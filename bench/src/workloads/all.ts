@@ -7,6 +7,8 @@ import { latency } from "./latency.ts";
 import { prompt } from "./prompt.ts";
 import { slowReader } from "./slow-reader.ts";
 import { start } from "./start.ts";
+import { store, storeSqlite } from "./store.ts";
+import { storeGrowth } from "./store-growth.ts";
 import type { Workload } from "./workload.ts";
 
 /** Every workload, in the order in which they run. */
@@ -21,4 +23,7 @@ export const WORKLOADS: readonly Workload[] = [
 	connections,
 	close,
 	firstPrompt,
+	store,
+	storeSqlite,
+	storeGrowth,
 ];

@@ -27,6 +27,18 @@ export interface Workload {
 	/** The longest one round of one contestant may take; what is missing then is shown as missing. */
 	capMs: number;
 	round(round: Round): Promise<void>;
+	/** What `--plots` draws of it. */
+	plot?: WorkloadPlot | undefined;
+}
+
+/** A plot of the figures of ours. */
+export interface WorkloadPlot {
+	/** Name of the file, without folder and ending. */
+	name: string;
+	title: string;
+	x: string;
+	y: string;
+	series: readonly { label: string; points: readonly { x: number; key: string }[] }[];
 }
 
 /** Starts the contestant's server for one round. */

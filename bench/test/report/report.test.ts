@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeTarget, isReached, type Metric } from "../../src/report/metric.ts";
-import { formatWorkload, reportMetrics, toJson } from "../../src/report/report.ts";
+import { formatWorkload, plotOf, reportMetrics, toJson } from "../../src/report/report.ts";
 import { formatNumber, formatTable } from "../../src/report/table.ts";
 import type { WorkloadResult } from "../../src/runner.ts";
 
@@ -98,5 +98,33 @@ describe("table", () => {
 
 	it("shows numbers with three digits or thousands separated", () => {
 		expect([0, 0.284, 12.34, 340.6, 52_000.4].map(formatNumber)).toEqual(["0", "0.28", "12.3", "341", "52,000"]);
+	});
+
+	it("compares with the lower bound where the original does not take part", () => {
+		const workload = { ...result.workload, contestants: ["ours", "limit"] as const };
+		const values = new Map([
+			["ours" as const, new Map([["rate", [50]]])],
+			["limit" as const, new Map([["rate", [100]]])],
+		]);
+		const other = { ...result, workload, values };
+		expect(reportMetrics(other)[0]).toMatchObject({ ratio: 0.5, reached: false });
+		expect(formatWorkload(other, false)).toContain("ours/limit");
+	});
+
+	it("makes plots of the figures of ours, as far as they came", () => {
+		const series = [
+			{
+				label: "a",
+				points: [
+					{ x: 1, key: "rate" },
+					{ x: 10, key: "absent" },
+				],
+			},
+			{ label: "b", points: [{ x: 1, key: "absent" }] },
+		];
+		const plot = { name: "file", title: "t", x: "x", y: "y", series };
+		const drawn = plotOf({ ...result, workload: { ...result.workload, plot } });
+		expect(drawn).toMatchObject({ name: "file", lines: [{ label: "a", points: [{ x: 1, y: 410 }] }] });
+		expect(plotOf(result)).toBeUndefined();
 	});
 });
