@@ -2,6 +2,7 @@
 import { persistConformance } from "@sandbox-agent/core/conformance/persist";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { DurableSessionDriver, SessionEvent, SessionRecord } from "@sandbox-agent/core/session";
+import { SandboxAgent } from "sandbox-agent";
 import { IndexedDbSessionPersistDriver } from "sandbox-agent/persist/indexeddb";
 
 /** How a call came out, in a form that can be handed out of a page. */
@@ -19,6 +20,8 @@ export interface StorePageFunctions {
 	/** A driver of a database by this name; the same one each time, until it is closed. */
 	driver(name: string, databaseVersion?: number): DurableSessionDriver;
 	outcome(work: Promise<unknown>): Promise<Outcome>;
+	/** Sends a prompt in a session that is kept in the database by this name; returns the states of its turns. */
+	prompt(server: { baseUrl: string; token: string }, name: string, text: string): Promise<string[]>;
 	/** Makes a database as earlier versions did, and lets go of it only when asked to. */
 	makeEarlier(name: string, sessions: SessionRecord[], events: SessionEvent[]): Promise<void>;
 	letGo(name: string): void;
@@ -66,6 +69,18 @@ const functions: StorePageFunctions = {
 			if (!SandboxAgentError.isInstance(error)) return { message: String(error) };
 			const { code, message, cause } = error;
 			return { code, message, ...(cause instanceof Error ? { cause: cause.name } : {}) };
+		}
+	},
+	async prompt(server, name, text) {
+		const persist = functions.driver(name);
+		const client = await SandboxAgent.connect({ ...server, persist });
+		try {
+			const session = await client.resumeOrCreateSession({ id: "conversation", agent: "mock" });
+			await session.prompt(text);
+			const { items } = await persist.listTurns({ sessionId: session.id });
+			return items.map(({ state }) => state);
+		} finally {
+			await client.dispose();
 		}
 	},
 	async makeEarlier(name, sessions, events) {

@@ -4,6 +4,7 @@ import type { NewSessionEvent, SessionRecord } from "@sandbox-agent/core/session
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { availabilityOf } from "../services/availability.ts";
+import { startRuntime } from "../support/runtime.ts";
 import { openPage, startBrowser, type TestBrowser } from "./browser.ts";
 import { type Bundle, bundle, nodeImport } from "./bundle.ts";
 import type { StorePageFunctions } from "./indexeddb-page.ts";
@@ -132,6 +133,15 @@ describe.skipIf(!browser.available)("sessions in IndexedDB", { meta: { skipReaso
 		left = await openPage(own.context, pages.origin);
 		right = await openPage(own.context, pages.origin);
 		expect(await read(left)).toEqual({ record: record("s"), events: 250 });
+	});
+
+	it("go on in another tab with a client of its own [sdk/indexeddb-durable]", async () => {
+		await using runtime = await startRuntime({ args: ["--cors-allow-origin", pages.origin] });
+		const server = { baseUrl: runtime.url, token: runtime.token };
+		const prompt = (page: Page, text: string) =>
+			page.evaluate(([to, what]) => inPage.prompt(to, "client", what), [server, text] as const);
+		expect(await prompt(left, "hello")).toEqual(["completed"]);
+		expect(await prompt(right, "again")).toEqual(["completed", "completed"]);
 	});
 
 	describe("of earlier versions", () => {
