@@ -20,6 +20,7 @@ export default defineConfig({
 					include: packages.map((name) => `${name}/**/*.test.ts`),
 					exclude: ["**/node_modules/**", "**/dist/**", "**/*.integration.test.ts", "**/*.patience.test.ts"],
 					testTimeout: 30_000,
+					hookTimeout: 30_000,
 				},
 			},
 			{

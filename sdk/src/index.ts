@@ -61,12 +61,14 @@ export type {
 export { InMemorySessionPersistDriver, type InMemorySessionPersistDriverOptions } from "./persist/memory.ts";
 export type { AgentQuery, AgentQueryOptions } from "./resources/agents.ts";
 export { SandboxAgent } from "./sandbox-agent.ts";
+export type { CapsuleOptions } from "./sessions/capsules.ts";
 export type {
 	PermissionReply,
 	PermissionRequestListener,
 	SessionPermissionRequest,
 	SessionPermissionRequestOption,
 } from "./sessions/permission-types.ts";
+export type { PermissionDecision, PermissionPolicyOptions, PermissionRule } from "./sessions/policy/policy-types.ts";
 export type { PromptStream } from "./sessions/prompt-stream.ts";
 export type { MissingPart, ResumeOptions, ResumeReceipt, ResumeRung } from "./sessions/resume/receipt.ts";
 export { Session } from "./sessions/session.ts";
@@ -74,7 +76,6 @@ export type { SessionCapabilities } from "./sessions/session-capabilities.ts";
 export type { LeaseOptions } from "./sessions/session-leases.ts";
 export type { AgentNotification } from "./sessions/session-router.ts";
 export type {
-	CapsuleOptions,
 	ObserveOptions,
 	PromptInput,
 	PromptOptions,

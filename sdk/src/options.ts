@@ -3,6 +3,7 @@ import type { ProgressListener, RuntimeSource, SandboxProvider } from "@sandbox-
 import type { SessionPersistDriver } from "@sandbox-agent/core/session";
 import type { RecoveryOptions } from "./http/server-link.ts";
 import type { ErrorReporter } from "./listeners.ts";
+import type { CapsuleOptions } from "./sessions/capsules.ts";
 import type { PermissionPolicyOptions } from "./sessions/policy/policy-types.ts";
 import type { ResumeOptions, ResumeReceipt } from "./sessions/resume/receipt.ts";
 import type { Session } from "./sessions/session.ts";
@@ -49,6 +50,12 @@ export interface SandboxAgentCommonOptions {
 	 * @default 10_000
 	 */
 	storePatienceMs?: number | undefined;
+	/**
+	 * Keep the agents' own memory of sessions in the store, so that a session can go on in another sandbox. `true`: as it
+	 * is. With a `key` it is encrypted.
+	 * @default false
+	 */
+	capsule?: boolean | CapsuleOptions | undefined;
 	/** Answers the questions of agents by rules. @default people are asked */
 	permissions?: PermissionPolicyOptions | undefined;
 	/** What a prompt does while another one of its session runs. @default "queue" */

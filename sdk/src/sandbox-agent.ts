@@ -118,7 +118,7 @@ export class SandboxAgent implements AsyncDisposable {
 				onReceipt: options.onReceipt,
 				lease: options.lease ?? {},
 				policy: options.permissions && compilePolicy(options.permissions),
-				capsule: undefined,
+				capsule: options.capsule === true ? {} : options.capsule || undefined,
 				overlap: options.overlap ?? "queue",
 				storePatienceMs: options.storePatienceMs ?? STORE_PATIENCE_MS,
 				sandboxId: () => this.sandboxId,

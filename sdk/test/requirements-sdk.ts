@@ -257,4 +257,70 @@ export const SDK_REQUIREMENTS = [
 		sentence: "A watcher whose connection was lost comes back by itself and is told what it may have missed.",
 	},
 	{ id: "sdk-postgres-secrets", sentence: "No message of the store tells a password or the address it is part of." },
+	{
+		id: "sdk-turn-recorded",
+		sentence:
+			"Every prompt is a turn with a key, recorded before it is sent, and ends in exactly one recorded outcome.",
+	},
+	{
+		id: "sdk-turn-once",
+		sentence: "A prompt with a key the session knows is not sent again; it gets the first outcome.",
+	},
+	{ id: "sdk-record-first", sentence: "A message to an agent that cannot be recorded is not sent." },
+	{
+		id: "sdk-prompt-overlap",
+		sentence: "A prompt beside a running one is queued, refused or taken into it, as is wished and as the agent can.",
+	},
+	{
+		id: "sdk-idle-timeout",
+		sentence: "A turn can be limited by the agent's silence; waiting for an answer of ours is none.",
+	},
+	{
+		id: "sdk-store-outage",
+		sentence:
+			"A store that fails for a while costs nothing; one that stays broken is reported, and events are still told.",
+	},
+	{
+		id: "sdk-fenced-out",
+		sentence: "A client whose session was taken over writes nothing more to it, sends nothing more, and says why.",
+	},
+	{
+		id: "sdk-lease-held",
+		sentence: "A session that a living client drives is refused to others, by that client's name.",
+	},
+	{ id: "sdk-lease-lapsed", sentence: "The session of a client that is gone can be taken when its lease has lapsed." },
+	{ id: "sdk-lease-released", sentence: "A client that is disposed gives its sessions back at once." },
+	{
+		id: "sdk-observe",
+		sentence: "A session that another client drives can be observed event by event as it is stored.",
+	},
+	{
+		id: "sdk-takeover",
+		sentence:
+			"A turn that is under way is taken over with its live agent: its updates and its end come once and in order.",
+	},
+	{ id: "sdk-resume-live", sentence: "A session whose agent still runs goes on in it, whichever client comes." },
+	{
+		id: "sdk-resume-ladder",
+		sentence: "A session is restored on the best way its agent has, and a receipt tells which, and what is missing.",
+	},
+	{
+		id: "sdk-resume-refused",
+		sentence: "A session that cannot be restored on an allowed way is refused and unchanged.",
+	},
+	{
+		id: "sdk-load-silent",
+		sentence: "What an agent tells of the past while it loads is neither stored nor told again.",
+	},
+	{
+		id: "sdk-log-drained",
+		sentence: "What an agent said before its process or server died is stored before the session goes on elsewhere.",
+	},
+	{ id: "sdk-reconcile", sentence: "An unknown turn can be decided from what the server and the workspace tell." },
+	{
+		id: "sdk-permission-reoffered",
+		sentence: "A question that is open when a client dies is asked again by the next one.",
+	},
+	{ id: "sdk-permission-timeout", sentence: "A question may time out if that is asked for, and that means no." },
+	{ id: "sdk-policy-wired", sentence: "What rules decide is answered without asking, and stands in the history." },
 ] as const satisfies readonly { id: string; sentence: string }[];

@@ -8,6 +8,7 @@ import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
 import { UnsupportedPermissionReplyError } from "../errors/index.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import { newestEvents } from "./history.ts";
+import { KnownToolCalls } from "./known-tool-calls.ts";
 import { auditEvent, type PermissionDecider } from "./permission-audit.ts";
 import { type PermissionPolicy, policyResponse } from "./permission-policy.ts";
 import type { PermissionReply, SessionPermissionRequest } from "./permission-types.ts";
@@ -60,6 +61,7 @@ export interface PermissionsOptions {
  */
 export class Permissions {
 	readonly #pending = new Map<string, Pending>();
+	readonly #toolCalls = new WeakMap<SessionState, KnownToolCalls>();
 	readonly #options: PermissionsOptions;
 
 	constructor(options: PermissionsOptions) {
@@ -82,6 +84,14 @@ export class Permissions {
 		this.#keep(pending);
 		this.#offer(pending);
 		if (!pending.isOffered) this.#answerInBackground(pending, CANCELLED, { by: "client" });
+	}
+
+	/** An agent tells something of a tool call: a policy judges by all of it. */
+	noteUpdate(state: SessionState, update: unknown): void {
+		if (!this.#options.policy) return;
+		const known = this.#toolCalls.get(state) ?? new KnownToolCalls();
+		this.#toolCalls.set(state, known);
+		known.add(update);
 	}
 
 	/**
@@ -164,7 +174,9 @@ export class Permissions {
 	/** Whether the policy has answered. */
 	#decide(pending: Pending): boolean {
 		const { policy, cwdOf } = this.#options;
-		const verdict = policy?.decide(pending.request, { cwd: cwdOf(pending.state.record) });
+		const { state, request } = pending;
+		const toolCall = this.#toolCalls.get(state)?.complete(request.toolCall) ?? request.toolCall;
+		const verdict = policy?.decide({ toolCall }, { cwd: cwdOf(state.record) });
 		const response = verdict && policyResponse(verdict, pending.request);
 		if (response) this.#answerInBackground(pending, response, { by: "policy", rule: verdict.rule });
 		return response !== undefined;
@@ -212,8 +224,7 @@ export class Permissions {
 
 	async #answer(pending: Pending, response: RequestPermissionResponse, decider: Decider): Promise<void> {
 		const { connection, envelope, eventId, state, request } = pending;
-		const owner = { owner: state, order: request.agentSessionId };
-		await connection.answer(envelope, eventId, { result: response }, owner);
+		// Goes into the same write as the answer, before it.
 		void state.recorder.push({
 			event: {
 				id: auditEventId(eventId),
@@ -222,6 +233,8 @@ export class Permissions {
 				payload: { ...auditEvent({ request, response, at: Date.now(), ...decider }) },
 			},
 		});
+		const options = { owner: state, order: request.agentSessionId };
+		await connection.answer(envelope, eventId, { result: response }, options);
 	}
 }
 

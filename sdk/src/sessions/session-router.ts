@@ -233,6 +233,7 @@ export class SessionRouter implements ConnectionHandler {
 			state.loading.add(update);
 			return undefined;
 		}
+		this.#permissions.noteUpdate(state, update);
 		return state.recorder.push({
 			event,
 			before: isChoiceUpdate(update)

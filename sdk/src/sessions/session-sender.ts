@@ -7,6 +7,7 @@ import { isResendable } from "../acp/delivery.ts";
 import type { Params } from "../acp/envelope.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
 import type { ErrorReporter } from "../listeners.ts";
+import type { SessionCapsules } from "./capsules.ts";
 import type { Permissions } from "./permissions.ts";
 import type { SessionBinder } from "./session-binder.ts";
 import { overlapsOf } from "./session-capabilities.ts";
@@ -32,6 +33,8 @@ export class SessionSender {
 	readonly #permissions: Permissions;
 	readonly #turns: Turns;
 	readonly #overlap: PromptOverlap;
+	readonly #capsules: SessionCapsules | undefined;
+	readonly #stopped: AbortSignal;
 	readonly #report: ErrorReporter;
 
 	constructor(options: {
@@ -42,6 +45,10 @@ export class SessionSender {
 		turns: Turns;
 		/** For prompts that do not say what they do while another one runs. */
 		overlap: PromptOverlap;
+		/** Absent: the agents' own memory is not kept. */
+		capsules: SessionCapsules | undefined;
+		/** Aborts when the client has ended. */
+		stopped: AbortSignal;
 		report: ErrorReporter;
 	}) {
 		this.#connections = options.connections;
@@ -50,6 +57,8 @@ export class SessionSender {
 		this.#permissions = options.permissions;
 		this.#turns = options.turns;
 		this.#overlap = options.overlap;
+		this.#capsules = options.capsules;
+		this.#stopped = options.stopped;
 		this.#report = options.report;
 	}
 
@@ -178,7 +187,19 @@ export class SessionSender {
 				}
 			});
 		} finally {
-			leave();
+			// The next turn waits until what the agent remembers of this one is kept; the caller need not.
+			void this.#captureCapsule(state).then(leave);
+		}
+	}
+
+	/** Keeps the agent's own memory of a session, where that is wished. Never rejects. */
+	async #captureCapsule(state: SessionState): Promise<void> {
+		const { record, lease } = state;
+		if (!this.#capsules || !record || !state.isBound) return;
+		try {
+			await this.#capsules.capture({ record, fence: lease?.fence, signal: this.#stopped });
+		} catch (error) {
+			if (!this.#stopped.aborted) this.#report(error, `keeping the capsule of session '${state.id}'`);
 		}
 	}
 

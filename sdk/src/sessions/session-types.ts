@@ -1,6 +1,7 @@
 import type { ContentBlock } from "@agentclientprotocol/sdk";
 import type { DurableSessionDriver, SessionEvent, SessionInit } from "@sandbox-agent/core/session";
 import type { RequestOptions } from "../http/request.ts";
+import type { CapsuleOptions } from "./capsules.ts";
 import type { PermissionPolicy } from "./permission-policy.ts";
 import type { ReplayLimits } from "./replay.ts";
 import type { ResumeOptions, ResumeReceipt } from "./resume/receipt.ts";
@@ -67,14 +68,6 @@ export type SessionEventListener = (event: SessionEvent) => void;
 
 /** What is sent as a prompt: text, or content blocks of the protocol. */
 export type PromptInput = string | readonly ContentBlock[];
-
-/** How the agents' own memory of sessions is kept. */
-export interface CapsuleOptions {
-	/** 32 bytes: encrypts it in the store. @default not encrypted */
-	key?: Uint8Array | undefined;
-	/** Larger ones are not kept, in bytes. @default 64 MiB */
-	maxBytes?: number | undefined;
-}
 
 /** What the sessions of a client need to know. */
 export interface SessionsOptions {

@@ -17,6 +17,7 @@ import type { HttpClient } from "../http/client.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
 import { clientDisposed, type ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter, Listeners } from "../listeners.ts";
+import { SessionCapsules } from "./capsules.ts";
 import { leaveAgent } from "./leave-agent.ts";
 import { observe } from "./observe.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
@@ -100,6 +101,7 @@ export class Sessions {
 			owner: `client-${this.#connections.clientId}`,
 			report,
 		});
+		const capsules = capsulesOf(sessions, http);
 		this.#binder = new SessionBinder({
 			ladder: new ResumeLadder({
 				connections: this.#connections,
@@ -110,7 +112,7 @@ export class Sessions {
 				permissions: this.#permissions,
 				link,
 				http,
-				capsules: undefined,
+				capsules,
 				replay: sessions.replay,
 				report,
 			}),
@@ -127,6 +129,8 @@ export class Sessions {
 			permissions: this.#permissions,
 			turns: this.#turns,
 			overlap: sessions.overlap,
+			capsules,
+			stopped: link.signal,
 			report,
 		});
 		this.settings = new SessionSettings({
@@ -331,6 +335,7 @@ export class Sessions {
 	async dispose(options: { leaveServer?: boolean; keepAgents?: boolean } = {}): Promise<void> {
 		this.#disposed = true;
 		this.#permissions.clear();
+		await this.#captured();
 		this.#connections.endAll({ untold: options.keepAgents ?? false });
 		const closing = options.leaveServer || options.keepAgents ? undefined : this.#connections.closeAll();
 		await Promise.all([this.#flush(), closing]);
@@ -411,17 +416,47 @@ export class Sessions {
 	}
 
 	async #flush(): Promise<void> {
-		let timer: ReturnType<typeof setTimeout> | undefined;
-		const expiry = new Promise<void>((resolve) => {
-			timer = setTimeout(() => {
-				this.#report(new Error(`the session store did not take all events within ${FLUSH_MS} ms`), "dispose");
-				resolve();
-			}, FLUSH_MS);
-			unref(timer);
-		});
-		await Promise.race([Promise.all([...this.#store.states].map((state) => state.recorder.idle())), expiry]);
+		const written = [...this.#store.states].map((state) => state.recorder.idle());
+		if (await endsWithin(FLUSH_MS, written)) return;
+		this.#report(new Error(`the session store did not take all events within ${FLUSH_MS} ms`), "dispose");
+	}
+
+	/** Capsules of turns that have just ended are taken while there is a server to take them from. */
+	async #captured(): Promise<void> {
+		const resting = [...this.#store.states].filter((state) => state.turns.size === 0);
+		if (
+			await endsWithin(
+				FLUSH_MS,
+				resting.map((state) => state.gate.idle()),
+			)
+		)
+			return;
+		this.#report(new Error(`the capsules were not taken within ${FLUSH_MS} ms`), "dispose");
+	}
+}
+
+/** Whether all of these end within a time. */
+async function endsWithin(milliseconds: number, promises: readonly Promise<void>[]): Promise<boolean> {
+	let timer: ReturnType<typeof setTimeout> | undefined;
+	const expiry = new Promise<false>((resolve) => {
+		timer = setTimeout(() => resolve(false), milliseconds);
+		unref(timer);
+	});
+	try {
+		return await Promise.race([Promise.all(promises).then(() => true), expiry]);
+	} finally {
 		clearTimeout(timer);
 	}
+}
+
+/** @throws capability_unsupported when capsules are wished and the store takes none */
+function capsulesOf({ capsule, driver }: SessionsOptions, http: HttpClient): SessionCapsules | undefined {
+	if (!capsule) return undefined;
+	const store = driver.capsules;
+	if (store) return new SessionCapsules({ http, store, ...capsule });
+	throw new SandboxAgentError("capability_unsupported", "option 'capsule': the session store takes no capsules", {
+		hint: "use one that does, such as sandbox-agent/persist/postgres, or leave the option out",
+	});
 }
 
 function alreadyExists(id: string): SandboxAgentError {

@@ -22,9 +22,9 @@ export class TurnGate {
 		return this.#inside + this.#waiting === 0;
 	}
 
-	/** Prompts that wait for the one before them. */
-	get waiting(): number {
-		return this.#waiting;
+	/** Resolves when everyone who has come so far has left. */
+	async idle(): Promise<void> {
+		await this.#tail;
 	}
 
 	/**

@@ -84,7 +84,12 @@ export function endedBy(record: TurnRecord, reply: Envelope, endedAt: number = D
 		return { ...record, state: "failed", endedAt, error: { code: String(code), message } };
 	}
 	const { code, detail } = failure;
-	return { ...record, state: UNKNOWN_CODES.has(code) ? "unknown" : "failed", endedAt, error: { code, message: detail } };
+	return {
+		...record,
+		state: UNKNOWN_CODES.has(code) ? "unknown" : "failed",
+		endedAt,
+		error: { code, message: detail },
+	};
 }
 
 /** The outcome of a turn that has ended, as its caller got it. */
