@@ -52,6 +52,11 @@ export interface PostgresSessionPersistDriverOptions {
 	pool?: Pool | undefined;
 	/** Further options of the driver's own pool. */
 	poolConfig?: PoolConfig | undefined;
+	/**
+	 * For `watch` alone: the address of the server itself, where the one above is that of a proxy that gives each
+	 * transaction another connection, as PgBouncer may. @default a connection of the pool
+	 */
+	watchConnectionString?: string | undefined;
 	/** Letters, digits and `_`; made when it is not there. @default "public" */
 	schema?: string | undefined;
 	retention?: PostgresRetention | undefined;
@@ -82,8 +87,9 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 
 	/** @throws invalid_request for a schema name with other characters */
 	constructor(options: PostgresSessionPersistDriverOptions = {}) {
-		const { connectionString, pool, poolConfig, schema = "public", retention = {} } = options;
-		this.#database = new Database({ connectionString, pool, poolConfig, names: namesIn(schema) });
+		const { connectionString, pool, poolConfig, watchConnectionString, schema = "public", retention = {} } = options;
+		const names = namesIn(schema);
+		this.#database = new Database({ connectionString, pool, poolConfig, watchConnectionString, names });
 		this.#watcher = new Watcher(this.#database);
 		this.#keep = retention.eventsPerSession === undefined ? undefined : pageLimit(retention.eventsPerSession, 1);
 		this.#destroyedAfterMs = retention.destroyedAfterMs;
@@ -191,7 +197,10 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 		return Number(row?.deleted ?? 0);
 	}
 
-	/** Over one connection of the pool, which is kept while there are listeners. */
+	/**
+	 * Over one connection, which is kept while there are listeners.
+	 * @throws store_failed when the way to the server does not carry notifications
+	 */
 	watch(listener: (change: StoreChange) => void): Promise<() => Promise<void>> {
 		return this.#watcher.watch(listener);
 	}

@@ -1,7 +1,7 @@
 import type { SessionEvent } from "@sandbox-agent/core/session";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { buildReplay, REPLAY_PREFIX } from "../../src/sessions/replay.ts";
+import { REPLAY_PREFIX, Replay, type ReplayLimits } from "../../src/sessions/replay.ts";
 
 const limits = { maxEvents: 50, maxChars: 12_000 };
 
@@ -17,6 +17,16 @@ function said(index: number, text: string): SessionEvent {
 function prompted(index: number, ...texts: string[]): SessionEvent {
 	const prompt = texts.map((text) => ({ type: "text", text }));
 	return event(index, { id: `r${index}`, method: "session/prompt", params: { sessionId: "a", prompt } }, "client");
+}
+
+function buildReplay(newestFirst: readonly SessionEvent[], options: ReplayLimits) {
+	const replay = new Replay(options);
+	for (const item of newestFirst) if (!replay.add(item)) break;
+	return replay.build();
+}
+
+function updated(index: number, update: object): SessionEvent {
+	return event(index, { method: "session/update", params: { sessionId: "a", update } });
 }
 
 describe("the replay of a session", () => {
@@ -36,7 +46,7 @@ describe("the replay of a session", () => {
 	});
 
 	it("keeps the newest events when not all fit, and says so [sdk-replay-newest]", () => {
-		const events = Array.from({ length: 100 }, (_, index) => said(100 - index, `word${100 - index}`));
+		const events = Array.from({ length: 100 }, (_, index) => prompted(100 - index, `word${100 - index}`));
 		const { text, truncated } = buildReplay(events, { maxEvents: 3, maxChars: 12_000 }) ?? {};
 		expect(truncated).toBe(true);
 		expect(text).toContain("[history truncated]");
@@ -45,7 +55,8 @@ describe("the replay of a session", () => {
 	});
 
 	it("is not used up by one huge message [sdk-replay-newest]", () => {
-		const text = buildReplay([said(3, "newest"), said(2, "x".repeat(20_000)), said(1, "oldest")], limits)?.text;
+		const events = [prompted(3, "newest"), said(2, "x".repeat(20_000)), prompted(1, "oldest")];
+		const text = buildReplay(events, limits)?.text;
 		expect(text).toContain("newest");
 		expect(text).toContain("oldest");
 		expect(text).toContain("[history truncated]");
@@ -65,6 +76,25 @@ describe("the replay of a session", () => {
 		expect(text?.split("\n")).toHaveLength(2);
 		expect(text?.split("\n")[1]).not.toContain(REPLAY_PREFIX);
 		expect(text).toContain("now");
+	});
+
+	it("tells pieces of one text as one, and a tool call with its updates as one [sdk-replay-newest]", () => {
+		const call = (more: object) => ({ toolCallId: "t", ...more });
+		const events = [
+			said(7, "two"),
+			said(6, "one "),
+			updated(5, call({ sessionUpdate: "tool_call_update", status: "completed" })),
+			updated(4, call({ sessionUpdate: "tool_call_update", title: "touch x" })),
+			updated(3, call({ sessionUpdate: "tool_call", title: "Terminal", status: "pending", kind: "execute" })),
+			said(2, "zero"),
+		];
+		const lines = buildReplay(events, limits)?.text.split("\n").slice(1) ?? [];
+		const updates = lines.map((line) => JSON.parse(line).payload.params.update);
+		expect(updates).toEqual([
+			{ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "zero" } },
+			call({ sessionUpdate: "tool_call", title: "touch x", status: "completed", kind: "execute" }),
+			{ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "one two" } },
+		]);
 	});
 
 	it("never exceeds its limits", () => {

@@ -18,6 +18,8 @@ export interface DatabaseOptions {
 	readonly pool: Pool | undefined;
 	readonly connectionString: string | undefined;
 	readonly poolConfig: PoolConfig | undefined;
+	/** Of a way that keeps connections, for listening. */
+	readonly watchConnectionString: string | undefined;
 	readonly names: Names;
 }
 
@@ -37,6 +39,7 @@ export class Database {
 	readonly #options: DatabaseOptions;
 	readonly #secrets: readonly string[];
 	#pool: Promise<Pool> | undefined;
+	#watchPool: Promise<Pool> | undefined;
 	#ready: Promise<void> | undefined;
 	#closed = false;
 
@@ -66,7 +69,12 @@ export class Database {
 	async connect(): Promise<PoolClient> {
 		try {
 			await this.#prepare();
-			return await (await this.#open()).connect();
+			const pool = await this.#openForWatching();
+			if (!this.#watchPool && pool.options.max < 2) {
+				const message = "watch() keeps a connection of the pool, which has only one: give it a `max` of 2 or more";
+				throw new SandboxAgentError("invalid_request", message);
+			}
+			return await pool.connect();
 		} catch (error) {
 			throw storeFailure(error, this.#secrets);
 		}
@@ -76,10 +84,9 @@ export class Database {
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
-		if (this.#options.pool) return;
+		const own = [this.#options.pool ? undefined : this.#pool, this.#watchPool];
 		// A pool that never came to be has nothing to end.
-		const pool = await this.#pool?.catch(() => undefined);
-		await pool?.end();
+		for (const pool of own) await (await pool?.catch(() => undefined))?.end();
 	}
 
 	async #repeat<Result>(attempt: () => Promise<Result>): Promise<Result> {
@@ -131,12 +138,20 @@ export class Database {
 	}
 
 	#open(): Promise<Pool> {
-		this.#pool ??= this.#options.pool ? Promise.resolve(this.#options.pool) : this.#create();
+		const { pool, connectionString } = this.#options;
+		this.#pool ??= pool ? Promise.resolve(pool) : this.#create(connectionString);
 		return this.#pool;
 	}
 
-	async #create(): Promise<Pool> {
-		const { connectionString, poolConfig } = this.#options;
+	#openForWatching(): Promise<Pool> {
+		const { watchConnectionString } = this.#options;
+		if (watchConnectionString === undefined) return this.#open();
+		this.#watchPool ??= this.#create(watchConnectionString);
+		return this.#watchPool;
+	}
+
+	async #create(connectionString: string | undefined): Promise<Pool> {
+		const { poolConfig } = this.#options;
 		const { Pool } = await importPeer("postgres", "pg", () => import("pg"));
 		const pool = new Pool({
 			application_name: "sandbox-agent",
@@ -159,8 +174,8 @@ function queryOf(target: Pool | PoolClient): Query {
 }
 
 /** What must not be told: the address may have a password in it. */
-function secretsOf({ connectionString, poolConfig }: DatabaseOptions): string[] {
-	const addresses = [connectionString, poolConfig?.connectionString];
+function secretsOf({ connectionString, watchConnectionString, poolConfig }: DatabaseOptions): string[] {
+	const addresses = [connectionString, watchConnectionString, poolConfig?.connectionString];
 	const inAddresses = addresses.flatMap((address) => {
 		const password = address && /^[^:]+:\/\/[^:@/]*:([^@]*)@/.exec(address)?.[1];
 		return address && password ? [address, password, decode(password)] : [];

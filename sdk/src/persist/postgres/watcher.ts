@@ -1,3 +1,4 @@
+import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { StoreChange } from "@sandbox-agent/core/session";
 import { backoffDelay, singleFlight, systemClock, unref } from "@sandbox-agent/core/util";
 import type { PoolClient } from "pg";
@@ -8,11 +9,14 @@ type Listener = (change: StoreChange) => void;
 /** A listening connection sends nothing by itself: so often it is asked whether it still lives. */
 const HEARTBEAT_MS = 15_000;
 const HEARTBEAT_PATIENCE_MS = 10_000;
+/** How long a notification of our own may take before there are none on this connection. */
+const PROBE_PATIENCE_MS = 5_000;
 const PAUSES = { firstMs: 100, maxMs: 10_000 };
 /** A change is stamped before it is committed: it may be older than when it could be heard. */
 const COMMIT_MARGIN = "1 minute";
 
-const KINDS: Record<string, StoreChange["kind"]> = { e: "events", l: "lease" };
+/** First characters of what is told; the id of the session follows. */
+const KINDS: Record<string, StoreChange["kind"]> = { e: "events", l: "lease", u: "unknown" };
 
 /** Tells the changes of a store to any number of listeners, over one connection that is there while there are any. */
 export class Watcher {
@@ -84,18 +88,37 @@ class Ear {
 		client.on("error", lost);
 		client.on("end", lost);
 		client.on("notification", ({ payload = "" }) => {
-			this.#tell({ sessionId: payload.slice(1), kind: KINDS[payload.charAt(0)] ?? "unknown" });
+			const kind = KINDS[payload.charAt(0)];
+			if (kind) this.#tell({ sessionId: payload.slice(1), kind });
 		});
 		this.#client = client;
 		try {
 			await client.query(`LISTEN "${this.#database.names.channel}"`);
 			await this.#ask(client);
+			await this.#probe(client);
 		} catch (error) {
 			this.#hangUp();
 			throw error;
 		}
 		this.#heartbeat = setInterval(() => void this.#check(client), HEARTBEAT_MS);
 		unref(this.#heartbeat);
+	}
+
+	/** Tells itself something: a proxy may have taken the LISTEN for a connection that is somebody else's by now. */
+	async #probe(client: PoolClient): Promise<void> {
+		const probe = `?${crypto.randomUUID()}`;
+		const heard = new Promise<void>((resolve) => {
+			client.on("notification", ({ payload }) => {
+				if (payload === probe) resolve();
+			});
+		});
+		await this.#database.query("SELECT pg_notify($1, $2)", [this.#database.names.channel, probe]);
+		const patience = systemClock.sleep(PROBE_PATIENCE_MS, { ref: false }).then(() => {
+			throw new SandboxAgentError("store_failed", "PostgreSQL: notifications do not arrive on this connection", {
+				hint: "where the address is that of a proxy like PgBouncer, set watchConnectionString to the server's own",
+			});
+		});
+		await Promise.race([heard, patience]);
 	}
 
 	/** Notes that the connection lives. */

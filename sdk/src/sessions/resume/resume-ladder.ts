@@ -11,7 +11,7 @@ import type { ServerLink } from "../../http/server-link.ts";
 import type { ErrorReporter } from "../../listeners.ts";
 import { newestEvents, storedPosition } from "../history.ts";
 import type { Permissions } from "../permissions.ts";
-import { buildReplay, isTelling, type ReplayLimits } from "../replay.ts";
+import { Replay, type ReplayLimits, type ReplayText } from "../replay.ts";
 import type { SessionOpener } from "../session-opener.ts";
 import { type Choices, choicesFromReply } from "../session-options.ts";
 import type { SessionRouter } from "../session-router.ts";
@@ -313,15 +313,13 @@ export class ResumeLadder {
 		if (reply !== undefined) await reapplyChoices(state, binding, wanted, receipt, report);
 	}
 
-	async #replayText({ state, resending }: Climb): Promise<{ text: string; truncated: boolean } | undefined> {
-		const { store, replay } = this.#options;
-		const kept = [];
-		for await (const event of newestEvents(store.driver, state.id)) {
-			if (!isTelling(event) || (resending !== undefined && event.payload.id === resending)) continue;
-			kept.push(event);
-			if (kept.length > replay.maxEvents) break;
+	async #replayText({ state, resending }: Climb): Promise<ReplayText | undefined> {
+		const replay = new Replay(this.#options.replay);
+		for await (const event of newestEvents(this.#options.store.driver, state.id)) {
+			if (resending !== undefined && event.payload.id === resending) continue;
+			if (!replay.add(event)) break;
 		}
-		return buildReplay(kept, replay);
+		return replay.build();
 	}
 
 	/** Turns that are open in the store although this client does not drive them. */
