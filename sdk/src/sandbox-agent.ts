@@ -113,6 +113,7 @@ export class SandboxAgent implements AsyncDisposable {
 			report,
 			sessions: {
 				driver: options.persist ? adaptDriver(options.persist) : new InMemorySessionPersistDriver(),
+				canDelete: !options.persist || options.persist.deleteSession !== undefined,
 				replay: replayLimits(options),
 				resume: options.resume ?? {},
 				onReceipt: options.onReceipt,

@@ -256,6 +256,10 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-postgres-watch-again",
 		sentence: "A watcher whose connection was lost comes back by itself and is told what it may have missed.",
 	},
+	{
+		id: "sdk-postgres-deaf",
+		sentence: "Watching a PostgreSQL server through what carries no notifications is an error, not silence.",
+	},
 	{ id: "sdk-postgres-secrets", sentence: "No message of the store tells a password or the address it is part of." },
 	{
 		id: "sdk-turn-recorded",
@@ -323,4 +327,9 @@ export const SDK_REQUIREMENTS = [
 	},
 	{ id: "sdk-permission-timeout", sentence: "A question may time out if that is asked for, and that means no." },
 	{ id: "sdk-policy-wired", sentence: "What rules decide is answered without asking, and stands in the history." },
+	{
+		id: "sdk-permission-wrong-reply",
+		sentence: "A reply that an agent does not offer is refused to its caller, and the question stays open.",
+	},
+	{ id: "sdk-record-updates", sentence: "Changes of a session's record that are made at the same time are all kept." },
 ] as const satisfies readonly { id: string; sentence: string }[];

@@ -258,6 +258,21 @@ describe("choices", () => {
 		expect(last?.payload.params).toMatchObject({ prompt: [{ text: "again" }] });
 	});
 
+	it("made at the same time, also beside a turn that changes some, are all kept [sdk-record-updates]", async () => {
+		await using client = await connect();
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		await Promise.all([
+			session.prompt("slow 50"),
+			session.setMode("plan"),
+			session.setModel("mock-fast"),
+			session.setThoughtLevel("high"),
+		]);
+		const record = (await client.getSession("s"))?.toRecord();
+		const values = Object.fromEntries((record?.configOptions ?? []).map((o) => [o.category, o.currentValue]));
+		expect(values).toMatchObject({ model: "mock-fast", thought_level: "high" });
+		expect(record?.modes?.currentModeId).toBe("plan");
+	});
+
 	it("made at the same time on a stale session restore it once [sdk-one-restore]", async () => {
 		const persist = new InMemorySessionPersistDriver();
 		const first = await connect({ persist });
@@ -272,6 +287,21 @@ describe("choices", () => {
 });
 
 describe("permissions", () => {
+	it("stay open after a reply that the agent does not offer [sdk-permission-wrong-reply]", async () => {
+		await using client = await connect();
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		const asked = new Promise<SessionPermissionRequest>((resolve) => session.onPermissionRequest(resolve));
+		const turn = session.prompt("permission");
+		const { id } = await asked;
+		await expect(session.respondPermission(id, "maybe" as "once")).rejects.toMatchObject({
+			name: "UnsupportedPermissionReplyError",
+		});
+		expect(session.pendingPermissions()).toHaveLength(1);
+		await session.respondPermission(id, "reject");
+		expect(await turn).toMatchObject({ stopReason: "end_turn" });
+		await expect(session.respondPermission(id, "once")).rejects.toMatchObject({ code: "not_found" });
+	});
+
 	it("are asked, listed, answered and recorded [sdk-permission-recorded] [sdk-permission-list]", async () => {
 		await using client = await connect();
 		const session = await client.createSession({ agent: "mock", id: "s" });

@@ -133,7 +133,8 @@ export class Permissions {
 	 */
 	async respond(permissionId: string, reply: PermissionReply): Promise<void> {
 		const { request } = this.#require(permissionId);
-		const option = KINDS[reply]
+		// Programs without types may ask for anything.
+		const option = (Object.hasOwn(KINDS, reply) ? KINDS[reply] : [])
 			.map((kind) => request.options.find((candidate) => candidate.kind === kind))
 			.find((candidate) => candidate !== undefined);
 		if (!option) throw new UnsupportedPermissionReplyError(permissionId, reply, request.availableReplies);

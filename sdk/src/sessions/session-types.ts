@@ -72,6 +72,8 @@ export type PromptInput = string | readonly ContentBlock[];
 /** What the sessions of a client need to know. */
 export interface SessionsOptions {
 	readonly driver: DurableSessionDriver;
+	/** Whether the store can delete sessions: those written for earlier versions need not. */
+	readonly canDelete: boolean;
 	readonly replay: ReplayLimits;
 	readonly resume: ResumeOptions;
 	readonly onReceipt: ((receipt: ResumeReceipt, session: Session) => void) | undefined;

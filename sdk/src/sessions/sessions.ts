@@ -271,6 +271,10 @@ export class Sessions {
 	async delete(id: string): Promise<void> {
 		this.#assertUsable();
 		const { driver } = this.#store;
+		// Before anything is ended.
+		if (!this.#options.canDelete) {
+			throw new SandboxAgentError("capability_unsupported", "the session store has no deleteSession()");
+		}
 		if (await this.#store.load(id)) {
 			const session = await this.destroy(id);
 			await this.#store.state(session.id).recorder.idle();
