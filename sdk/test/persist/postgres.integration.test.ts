@@ -1,5 +1,5 @@
 import { persistConformance } from "@sandbox-agent/core/conformance/persist";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { availabilityOf } from "../../../test/services/availability.ts";
 import type { PostgresSessionPersistDriver } from "../../src/persist/postgres.ts";
@@ -220,6 +220,39 @@ describe.skipIf(!service.available)("the store in PostgreSQL", { meta: { skipRea
 		expect((await pool.query("SELECT 1 AS one")).rows).toEqual([{ one: "parsed by the application" }]);
 		await driver.close();
 		await pool.end();
+	});
+
+	it("[sdk-postgres-deaf] says so when the way to the server carries no notifications", async () => {
+		// What a proxy does that gives each transaction another connection.
+		class Forgetful extends Client {}
+		Object.assign(Forgetful.prototype, {
+			query(this: Client, text: unknown, ...rest: never[]) {
+				const forgotten = typeof text === "string" && text.startsWith("LISTEN") ? "SELECT 1" : text;
+				return Reflect.apply(Client.prototype.query, this, [forgotten, ...rest]);
+			},
+		});
+		const pool = new Pool({ connectionString: stores.connectionString, Client: Forgetful, max: 2 });
+		const driver = open({ pool });
+		await expect(driver.watch(() => undefined)).rejects.toThrow("watchConnectionString");
+		expect(pool.totalCount - pool.idleCount).toBe(0);
+		const changes: string[] = [];
+		const other = open({
+			pool,
+			schema: stores.schemaOf(driver),
+			watchConnectionString: stores.connectionString,
+		});
+		await other.watch(({ sessionId }) => changes.push(sessionId));
+		await driver.write({ sessionId: "s", events: [event("s", "e")] });
+		await waitUntil("it is told", () => changes.includes("s"));
+		await other.close();
+		await driver.close();
+		await pool.end();
+	});
+
+	it("refuses to watch with the only connection of a pool", async () => {
+		const driver = open({ poolConfig: { max: 1 } });
+		await driver.write({ sessionId: "s", events: [event("s", "e")] });
+		await expect(driver.watch(() => undefined)).rejects.toMatchObject({ code: "invalid_request" });
 	});
 
 	it("refuses ids that a column of text would change", async () => {
