@@ -63,8 +63,8 @@ export function drawPlot({ title, x, y, lines }: Plot): string {
 /** Powers of ten around the values, and where a value lies between the outermost of them, from 0 to 1. */
 function axisOf(values: readonly number[]): { marks: number[]; share: (value: number) => number } {
 	const logarithms = values.filter((value) => value > 0).map(Math.log10);
-	const first = Math.floor(Math.min(0, ...logarithms));
-	const last = Math.max(first + 1, Math.ceil(Math.max(0, ...logarithms)));
+	const first = logarithms.length === 0 ? 0 : Math.floor(Math.min(...logarithms));
+	const last = logarithms.length === 0 ? 1 : Math.max(first + 1, Math.ceil(Math.max(...logarithms)));
 	const marks = Array.from({ length: last - first + 1 }, (_, index) => Number(`1e${first + index}`));
 	return { marks, share: (value) => (Math.log10(Math.max(value, Number(`1e${first}`))) - first) / (last - first) };
 }
