@@ -70,6 +70,7 @@ export type {
 } from "./sessions/permission-types.ts";
 export type { PermissionDecision, PermissionPolicyOptions, PermissionRule } from "./sessions/policy/policy-types.ts";
 export type { PromptStream } from "./sessions/prompt-stream.ts";
+export type { ReconcileOptions, Reconciliation, TurnEvidence } from "./sessions/reconciler.ts";
 export type { MissingPart, ResumeOptions, ResumeReceipt, ResumeRung } from "./sessions/resume/receipt.ts";
 export { Session } from "./sessions/session.ts";
 export type { SessionCapabilities } from "./sessions/session-capabilities.ts";
@@ -87,5 +88,4 @@ export type {
 	SessionSendOptions,
 } from "./sessions/session-types.ts";
 export type { PromptOverlap } from "./sessions/turn-gate.ts";
-export type { ReconcileOptions, Reconciliation, TurnEvidence } from "./sessions/turns.ts";
 export type { ClientStatus, StatusEvent, StatusListener } from "./status.ts";

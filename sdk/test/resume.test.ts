@@ -197,7 +197,11 @@ describe("a session whose server was killed", () => {
 		await own.kill("SIGKILL");
 		await own.launch();
 		await expect(turn).rejects.toMatchObject({ code: "outcome_unknown" });
-		expect(await session.reconcile("k")).toMatchObject({ decided: false, turn: { state: "unknown" } });
+		expect(await session.reconcile("k")).toMatchObject({
+			decided: false,
+			turn: { state: "unknown" },
+			evidence: { server: "ended" },
+		});
 		const decided = await session.reconcile("k", { check: async () => "completed" });
 		expect(decided).toMatchObject({
 			decided: true,
@@ -205,5 +209,54 @@ describe("a session whose server was killed", () => {
 			evidence: { workspace: "completed" },
 		});
 		expect(await session.prompt("hang", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+	});
+
+	it("has an unknown turn decided by the agent's own history, where that lacks the prompt [sdk-reconcile]", async () => {
+		const client = await connect();
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		await session.prompt("something else");
+		await session.prompt("hello", { idempotencyKey: "known" });
+		const [turn] = (await session.turns()).items;
+		if (!turn) throw new Error("no turn");
+		const unknown = {
+			...turn,
+			state: "unknown",
+			endedAt: 1,
+			error: { code: "outcome_unknown", message: "lost" },
+		} as const;
+		const { agentSessionId, lastConnectionId: connectionId } = session;
+		const prompt = [{ type: "text", text: "never sent" }];
+		await persist.write({
+			sessionId: "s",
+			turns: [
+				{ ...unknown, id: "seen", requestId: "gone:1", connectionId: "gone" },
+				{ ...unknown, id: "unseen", requestId: "gone:2", connectionId: "gone", agentSessionId },
+			],
+			events: [
+				...["gone:1", "gone:2"].map((id, index) => ({
+					id: `event-${id}`,
+					sessionId: "s",
+					createdAt: 1,
+					connectionId,
+					sender: "client" as const,
+					payload: {
+						id,
+						method: "session/prompt",
+						params: { prompt: index === 0 ? [{ type: "text", text: "hello" }] : prompt },
+					},
+				})),
+			],
+		});
+		expect(await session.reconcile("seen")).toMatchObject({
+			decided: false,
+			evidence: { server: "gone", agent: "present" },
+		});
+		expect(await session.reconcile("unseen")).toMatchObject({
+			decided: true,
+			turn: { state: "failed", error: { code: "not_delivered" } },
+			evidence: { server: "gone", agent: "absent" },
+		});
+		expect(await session.reconcile("known")).toMatchObject({ decided: true, turn: { state: "completed" } });
+		await expect(session.reconcile("nobody")).rejects.toMatchObject({ code: "not_found" });
 	});
 });

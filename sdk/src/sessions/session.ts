@@ -17,6 +17,7 @@ import type { Params } from "../acp/envelope.ts";
 import type { RequestOptions } from "../http/request.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
 import { PromptStream } from "./prompt-stream.ts";
+import type { ReconcileOptions, Reconciliation } from "./reconciler.ts";
 import type { ResumeReceipt } from "./resume/receipt.ts";
 import { capabilitiesOf, type SessionCapabilities } from "./session-capabilities.ts";
 import type {
@@ -27,7 +28,6 @@ import type {
 	SessionSendOptions,
 } from "./session-types.ts";
 import type { Sessions } from "./sessions.ts";
-import type { ReconcileOptions, Reconciliation } from "./turns.ts";
 
 /**
  * One conversation with an agent. There is one object per session and client: looking a session up again updates it and
@@ -127,8 +127,8 @@ export class Session {
 	}
 
 	/**
-	 * Finds out what became of a turn whose outcome is unknown: from the store, from the server's log, and by looking at the
-	 * workspace where `check` is given. Nothing is sent to the agent.
+	 * Finds out what became of a turn whose outcome is unknown: from the store, the server's journal, the agent's own history,
+	 * and the workspace where `check` is given. Nothing is prompted again; a session without a place is restored.
 	 *
 	 * @throws not_found
 	 */

@@ -22,6 +22,7 @@ import { leaveAgent } from "./leave-agent.ts";
 import { observe } from "./observe.ts";
 import type { PermissionReply, PermissionRequestListener, SessionPermissionRequest } from "./permission-types.ts";
 import { Permissions } from "./permissions.ts";
+import { type ReconcileOptions, Reconciler, type Reconciliation } from "./reconciler.ts";
 import type { ResumeReceipt } from "./resume/receipt.ts";
 import { ResumeLadder } from "./resume/resume-ladder.ts";
 import { Session } from "./session.ts";
@@ -45,7 +46,7 @@ import type {
 	SessionSendOptions,
 	SessionsOptions,
 } from "./session-types.ts";
-import { type ReconcileOptions, type Reconciliation, Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import type { LiveUpdate } from "./update-buffer.ts";
 
 /** Limit of writing what is left when the client is disposed, in milliseconds. */
@@ -62,6 +63,7 @@ export class Sessions {
 	readonly #leases: LeaseKeeper;
 	readonly #turns: Turns;
 	readonly #binder: SessionBinder;
+	readonly #reconciler: Reconciler;
 	readonly #sender: SessionSender;
 	readonly #link: ServerLink;
 	readonly #options: SessionsOptions;
@@ -121,6 +123,12 @@ export class Sessions {
 			store: this.#store,
 			resume: sessions.resume,
 			onReceipt: (sessionId, receipt) => this.#tellReceipt(sessionId, receipt),
+		});
+		this.#reconciler = new Reconciler({
+			turns: this.#turns,
+			store: this.#store,
+			binder: this.#binder,
+			opener: this.#opener,
 		});
 		this.#sender = new SessionSender({
 			connections: this.#connections,
@@ -234,9 +242,7 @@ export class Sessions {
 
 	async reconcile(id: string, turnId: string, options?: ReconcileOptions): Promise<Reconciliation> {
 		this.#assertUsable();
-		const { state } = await this.#store.require(id);
-		await this.#leases.hold(state);
-		return await this.#turns.reconcile(state, turnId, options);
+		return await this.#reconciler.reconcile(await this.#store.require(id), turnId, options);
 	}
 
 	/** How a session came to its place when this client last bound it. */

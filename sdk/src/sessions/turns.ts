@@ -10,31 +10,6 @@ import type { SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
 import { endedBy, requireSamePrompt, Turn } from "./turn.ts";
 
-/** What is known about a turn whose end nobody saw, from the most to the least certain source. */
-export interface TurnEvidence {
-	/** What the server's log says; `gone`: the server does not know the connection any more. */
-	server: "open" | "ended" | "absent" | "forgotten" | "gone";
-	/** What the caller's own look at the workspace came to; absent when there was none, or it could not tell. */
-	workspace?: "completed" | "failed" | undefined;
-}
-
-/** How a reconciliation came out. */
-export interface Reconciliation {
-	turn: TurnRecord;
-	/** Whether the turn's end is known now. `false` for one that still runs, or stays unknown. */
-	decided: boolean;
-	evidence: TurnEvidence;
-}
-
-/** How to decide about a turn. */
-export interface ReconcileOptions {
-	/**
-	 * Looks at what the turn should have done, for example whether a file is there; asked only when the server cannot tell.
-	 * `undefined`: cannot tell either.
-	 */
-	check?: ((turn: TurnRecord) => Promise<"completed" | "failed" | undefined>) | undefined;
-}
-
 /** The prompts of all sessions of one client, with what became of them. */
 export class Turns {
 	readonly #store: SessionStore;
@@ -84,9 +59,9 @@ export class Turns {
 	 * has been ended so.
 	 */
 	async adopt(state: SessionState, connection: LiveAcpConnection, record: TurnRecord): Promise<boolean> {
-		const asked = record.connectionId === connection.connectionId ? await this.#ask(record) : undefined;
+		const asked = record.connectionId === connection.connectionId ? await this.ask(record) : undefined;
 		if (asked?.state !== "open" && asked?.state !== "ended") {
-			await this.#end(state, record, asked);
+			await this.end(state, record, asked);
 			return false;
 		}
 		const turn = new Turn(state, record);
@@ -105,7 +80,7 @@ export class Turns {
 
 	/** Ends a turn whose connection is gone, with what the server still knows of it. */
 	async abandon(state: SessionState, record: TurnRecord): Promise<TurnRecord> {
-		return await this.#end(state, record, await this.#ask(record));
+		return await this.end(state, record, await this.ask(record));
 	}
 
 	/** Ends a recorded turn with an error of this side. */
@@ -113,35 +88,8 @@ export class Turns {
 		return await this.#write(state, record, { jsonrpc: "2.0", id: record.requestId, error: toRpcError(error) });
 	}
 
-	/**
-	 * Finds out what became of a turn whose outcome is unknown. Reads only: nothing is sent to the agent.
-	 *
-	 * @throws not_found when the session has no such turn
-	 */
-	async reconcile(state: SessionState, turnId: string, options: ReconcileOptions = {}): Promise<Reconciliation> {
-		const turn = await this.require(state.id, turnId);
-		const asked = await this.#ask(turn);
-		const evidence: TurnEvidence = { server: asked?.state ?? "gone" };
-		if (turn.endedAt !== undefined && turn.state !== "unknown") return { turn, decided: true, evidence };
-		if (state.turns.has(turnId) || asked?.state === "open") return { turn, decided: false, evidence };
-		const ended = isDecisive(asked) ? await this.#end(state, turn, asked) : turn;
-		if (ended.state !== "unknown" && ended.endedAt !== undefined) return { turn: ended, decided: true, evidence };
-		evidence.workspace = await options.check?.(ended);
-		if (evidence.workspace === undefined) {
-			const left = ended.endedAt === undefined ? await this.#end(state, ended, asked) : ended;
-			return { turn: left, decided: false, evidence };
-		}
-		const { error: _, ...rest } = ended;
-		const decided: TurnRecord =
-			evidence.workspace === "completed"
-				? { ...rest, state: "completed", endedAt: Date.now(), result: { stopReason: "end_turn" } }
-				: { ...ended, state: "failed", endedAt: Date.now() };
-		await state.recorder.record({ turn: decided });
-		return { turn: decided, decided: true, evidence };
-	}
-
 	/** What the server knows of a turn's prompt; `undefined` when it does not know the connection. */
-	async #ask({ connectionId, requestId }: TurnRecord): Promise<AcpRequestState | undefined> {
+	async ask({ connectionId, requestId }: TurnRecord): Promise<AcpRequestState | undefined> {
 		if (connectionId === "") return { key: requestId, state: "absent" };
 		try {
 			const input = { params: { server_id: connectionId }, query: { key: requestId } };
@@ -154,7 +102,7 @@ export class Turns {
 	}
 
 	/** Ends a turn by what the server says of it, or as unknown. */
-	async #end(state: SessionState, record: TurnRecord, asked: AcpRequestState | undefined): Promise<TurnRecord> {
+	async end(state: SessionState, record: TurnRecord, asked: AcpRequestState | undefined): Promise<TurnRecord> {
 		if (isObject(asked?.reply)) return await this.#write(state, record, asked.reply);
 		const error =
 			asked?.state === "absent"
@@ -173,13 +121,4 @@ export class Turns {
 		await state.recorder.record({ event: { id, connectionId, sender: "agent", payload }, turn });
 		return turn;
 	}
-}
-
-/** Whether what the server says settles the question. */
-function isDecisive(asked: AcpRequestState | undefined): boolean {
-	if (asked?.state === "absent") return true;
-	if (!isObject(asked?.reply)) return false;
-	const { error } = asked.reply;
-	const data = isObject(error) ? error.data : undefined;
-	return !(isObject(data) && String(data.type).endsWith(":outcome_unknown"));
 }

@@ -49,6 +49,18 @@ export async function lastPrompts(newestFirst: AsyncIterable<SessionEvent>): Pro
 	return prompts;
 }
 
+/** The beginning of the text of one prompt, by its JSON-RPC id; `undefined` when it is not found, or has no text. */
+export async function promptText(
+	newestFirst: AsyncIterable<SessionEvent>,
+	requestId: string,
+): Promise<string | undefined> {
+	for await (const { payload } of newestFirst) {
+		if (payload.method !== "session/prompt" || payload.id !== requestId) continue;
+		return textOf(paramsOf(payload).prompt).slice(0, PREFIX_CHARACTERS) || undefined;
+	}
+	return undefined;
+}
+
 function textOf(blocks: unknown): string {
 	if (!Array.isArray(blocks)) return "";
 	const texts = blocks.flatMap((block) => (isObject(block) && typeof block.text === "string" ? [block.text] : []));
