@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { modelSettings, type RealAgent } from "../agent-runtime/test/agents/support/model-settings.ts";
 import { AGENT_CACHE, installRealAgent } from "../agent-runtime/test/agents/support/real-agent.ts";
 import type { JourneyRequest, JourneyResult } from "./fixtures/capsules/journey.ts";
 import { type ModelInside, startModelInside } from "./namespace/model-inside.ts";
@@ -14,46 +15,23 @@ import { availabilityOf } from "./services/availability.ts";
 const runFile = promisify(execFile);
 const available = availabilityOf("namespace");
 const JOURNEY = fileURLToPath(new URL("./fixtures/capsules/journey.ts", import.meta.url));
-const SECRET = "scripted-secret-key";
+
+/** Longest result of a journey, in bytes; and how long one may take, in milliseconds, before it is ended. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+const PATIENCE_MS = 150_000;
 
 const PROMPTS = ["SAY: the word is heron", "RUN: echo kingfisher", "SAY: after load", "SAY: after resume"] as const;
 
-/** How an agent finds the scripted model: by its environment, and by files of its home. */
-interface Subject {
-	readonly agent: string;
-	readonly environment: (url: string) => Record<string, string>;
-	readonly files: (url: string) => Record<string, string>;
-	/** Whether it can resume without replaying. */
-	readonly resumes: boolean;
-}
-
-const SUBJECTS: readonly Subject[] = [
-	{
-		agent: "claude",
-		environment: (url) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: SECRET }),
-		files: () => ({}),
-		resumes: true,
-	},
-	{
-		agent: "codex",
-		environment: () => ({ SCRIPTED_KEY: SECRET, INITIAL_AGENT_MODE: "agent-full-access" }),
-		files: (url) => ({ ".codex/config.toml": codexConfig(url) }),
-		resumes: true,
-	},
-	{
-		agent: "pi",
-		environment: () => ({}),
-		files: (url) => ({
-			".pi/agent/models.json": JSON.stringify({ providers: { scripted: piProvider(url) } }),
-			".pi/agent/settings.json": JSON.stringify({
-				defaultProvider: "scripted",
-				defaultModel: "scripted-model",
-				quietStartup: true,
-			}),
-		}),
-		resumes: false,
-	},
-];
+/**
+ * The agents that have capsules, whether they can resume without replaying, and what comes of putting the same capsule back
+ * twice: OpenCode cannot tell the same session from another one.
+ */
+const SUBJECTS = [
+	{ agent: "claude", resumes: true, again: "done" },
+	{ agent: "codex", resumes: true, again: "done" },
+	{ agent: "opencode", resumes: true, again: "conflict" },
+	{ agent: "pi", resumes: false, again: "done" },
+] as const;
 
 describe.skipIf(!available.available)("the capsule of a real agent", { meta: { skipReason: available.reason } }, () => {
 	let namespace: NetworkNamespace;
@@ -72,25 +50,21 @@ describe.skipIf(!available.available)("the capsule of a real agent", { meta: { s
 		rmSync(root, { recursive: true, force: true });
 	});
 
-	async function travel({ agent, environment, files }: Subject): Promise<JourneyResult> {
+	async function travel(agent: RealAgent): Promise<JourneyResult> {
+		const { variables, files = {} } = modelSettings(agent, model.url);
 		for (const home of ["home-here", "home-there"]) {
-			for (const [path, content] of Object.entries(files(model.url))) {
+			for (const [path, content] of Object.entries(files)) {
 				const file = join(root, home, path);
 				mkdirSync(dirname(file), { recursive: true });
 				writeFileSync(file, content);
 			}
 		}
-		const request: JourneyRequest = {
-			agent,
-			root,
-			data: AGENT_CACHE,
-			environment: environment(model.url),
-			prompts: PROMPTS,
-		};
+		const environment = { ...variables, ...withoutQuestions(agent, variables) };
+		const request: JourneyRequest = { agent, root, data: AGENT_CACHE, environment, prompts: PROMPTS };
 		const conditions = ["--conditions=sandbox-agent-source", "--disable-warning=ExperimentalWarning"];
 		const program = [...conditions, JOURNEY, JSON.stringify(request)];
 		const [command, args] = namespace.spawnArguments(process.execPath, program);
-		const { stdout } = await runFile(command, args, { maxBuffer: 256 * 1024 * 1024 });
+		const { stdout } = await runFile(command, args, { maxBuffer: MAX_OUTPUT_BYTES, timeout: PATIENCE_MS });
 		return JSON.parse(stdout) as JourneyResult;
 	}
 
@@ -102,12 +76,14 @@ describe.skipIf(!available.available)("the capsule of a real agent", { meta: { s
 
 	it.each(SUBJECTS)("lets $agent go on with a session in another sandbox [agents/capsule-travels]", async (subject) => {
 		await installRealAgent(subject.agent);
-		const { sessionId, manifest, captured, stored, load, resume, unknown, stopReasons } = await travel(subject);
-		expect(unknown.error).toBeDefined();
+		const journey = await travel(subject.agent);
+		const { sessionId, manifest, captured, stored, plain, load, resume } = journey;
+		expect(journey.unknown.error).toBeDefined();
 		expect(load?.error).toBeUndefined();
 		expect(resume?.error).toBeUndefined();
 		expect(resume !== undefined).toBe(subject.resumes);
-		expect(stopReasons).toEqual(Array.from({ length: subject.resumes ? 4 : 3 }, () => "end_turn"));
+		expect(journey.stopReasons).toEqual(Array.from({ length: subject.resumes ? 4 : 3 }, () => "end_turn"));
+		expect([journey.again, journey.late]).toEqual([subject.again, "conflict"]);
 
 		const afterLoad = await toldBefore("after load");
 		expect(afterLoad).toContain("the word is heron");
@@ -117,59 +93,18 @@ describe.skipIf(!available.available)("the capsule of a real agent", { meta: { s
 		expect(manifest?.agentSessionId).toBe(sessionId);
 		expect(manifest?.files.every(({ path }) => path.includes(sessionId))).toBe(true);
 		expect(captured.map((bytes) => bytes > 0)).toEqual([true, true]);
-		expect(captured.reduce((sum, bytes) => sum + bytes, 0)).toBe(
-			manifest?.files.reduce((sum, { size }) => sum + size, 0),
-		);
+		const sizes = manifest?.files.map(({ size }) => size) ?? [];
+		expect(captured.reduce((sum, bytes) => sum + bytes, 0)).toBe(sizes.reduce((sum, size) => sum + size, 0));
+		expect(plain).toContain("heron");
+		expect(plain).not.toContain("scripted-key");
 		expect(stored).not.toContain("heron");
-
-		// Nothing of a credential is in the files that went along.
-		for (const path of manifest?.files.map((file) => file.path) ?? []) {
-			const text = readFileSync(findBelow(join(root, "home-there"), path), "utf8");
-			expect(text).toContain("heron");
-			expect(text).not.toContain(SECRET);
-		}
 	});
 });
 
-/** The one file below a folder whose path ends so. */
-function findBelow(folder: string, end: string): string {
-	const found = readdirSync(folder, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith(end));
-	return join(folder, found ?? end);
-}
-
-function codexConfig(url: string): string {
-	return `
-model = "scripted-model"
-model_provider = "scripted"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[model_providers.scripted]
-name = "Scripted"
-base_url = "${url}/v1"
-wire_api = "responses"
-env_key = "SCRIPTED_KEY"
-request_max_retries = 0
-stream_max_retries = 0
-supports_websockets = false
-`;
-}
-
-function piProvider(url: string): object {
-	return {
-		baseUrl: `${url}/v1`,
-		api: "openai-completions",
-		apiKey: SECRET,
-		models: [
-			{
-				id: "scripted-model",
-				name: "Scripted Model",
-				reasoning: false,
-				input: ["text"],
-				contextWindow: 128_000,
-				maxTokens: 8192,
-				cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
-			},
-		],
-	};
+/** Variables with which an agent runs a command without a question: nobody answers any here. */
+function withoutQuestions(agent: RealAgent, variables: Readonly<Record<string, string>>): Record<string, string> {
+	if (agent === "codex") return { INITIAL_AGENT_MODE: "agent-full-access" };
+	if (agent !== "opencode") return {};
+	const config: object = JSON.parse(variables.OPENCODE_CONFIG_CONTENT ?? "{}");
+	return { OPENCODE_CONFIG_CONTENT: JSON.stringify({ ...config, permission: { bash: "allow" } }) };
 }

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import type { AgentId, AgentInfo, AgentInstallRequest, AgentInstallResponse } from "@sandbox-agent/core/api";
 import { isAgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { AgentLaunch } from "./agent-launch.ts";
 import { type CapsulePlace, capsuleRoot } from "./capsule/capsule-place.ts";
+import { ProgramExchange } from "./capsule/program-exchange.ts";
 import type { FoundCredentials } from "./credentials/credential.ts";
 import { findCredentials } from "./credentials/find-credentials.ts";
 import type { AgentDefinition } from "./definitions/definition.ts";
@@ -116,9 +118,22 @@ export class AgentService {
 		const definition = this.require(id);
 		const layout = definition.capsule;
 		if (!layout) throw noCapsule(`sessions of ${definition.title} cannot be carried into another sandbox`);
-		const adapterVersion = await this.#adapterVersion(definition, await this.#require(definition, waiter));
+		const installed = await this.#require(definition, waiter);
+		const adapterVersion = await this.#adapterVersion(definition, installed);
 		const environment = await this.#launchEnvironment(definition);
-		return { root: capsuleRoot(layout, environment, this.#options.homeDirectory), layout, adapterVersion };
+		const { homeDirectory, dataDirectory } = this.#options;
+		if (layout.kind === "files") {
+			return { root: capsuleRoot(layout.root, environment, homeDirectory), files: layout.files, adapterVersion };
+		}
+		const { source, program, launcher } = installed;
+		// Somebody else's launcher speaks ACP and need not know other words.
+		if (source !== "registry" || program === undefined) throw noCapsule(`${launcher} is not an installation of ours`);
+		return {
+			root: join(dataDirectory, "capsules", definition.id),
+			files: ["{session}.json"],
+			adapterVersion,
+			exchange: new ProgramExchange({ layout, program, environment }),
+		};
 	}
 
 	/** Gives up installations that are under way, and leaves no process of them behind. */

@@ -21,7 +21,7 @@ export function createCapsuleRoutes(agents: CapsuleDirectory): CapsuleHandlers {
 	return {
 		async readCapsuleChanges({ params, body, signal }) {
 			const place = await agents.capsulePlace(requireAgent(params.agent), { signal });
-			return (await agents.capsules()).changes(place, body);
+			return (await agents.capsules()).changes(place, body, signal);
 		},
 		async beginCapsuleRestore({ params, body, signal }) {
 			const agent = requireAgent(params.agent);

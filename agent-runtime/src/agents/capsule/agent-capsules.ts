@@ -34,6 +34,7 @@ interface RunningRestore {
 export class AgentCapsules {
 	readonly #limits: CapsuleLimits;
 	readonly #restores = new Map<string, RunningRestore>();
+	readonly #closed = new AbortController();
 	/** Restores that are about to begin. */
 	#beginning = 0;
 
@@ -41,9 +42,9 @@ export class AgentCapsules {
 		this.#limits = { ...DEFAULT_LIMITS, ...limits };
 	}
 
-	/** @throws capsule_too_large */
-	changes(place: CapsulePlace, request: CapsuleChangesRequest): Promise<CapsuleChangesResponse> {
-		return readChanges(place, request);
+	/** @throws capsule_too_large, stream_error, or the reason of the signal */
+	changes(place: CapsulePlace, request: CapsuleChangesRequest, signal: AbortSignal): Promise<CapsuleChangesResponse> {
+		return readChanges(place, request, AbortSignal.any([signal, this.#closed.signal]));
 	}
 
 	/**
@@ -81,7 +82,7 @@ export class AgentCapsules {
 	async commit(agent: string, id: string): Promise<void> {
 		const running = this.#require(agent, id);
 		this.#forget(id, running);
-		await inTurn(running, () => running.restore.commit());
+		await inTurn(running, () => running.restore.commit(this.#closed.signal));
 	}
 
 	/** Gives a restore up. Unknown ids are fine. */
@@ -92,8 +93,9 @@ export class AgentCapsules {
 		await inTurn(running, () => running.restore.abort());
 	}
 
-	/** Gives all restores up. */
+	/** Gives up what is under way. */
 	async close(): Promise<void> {
+		this.#closed.abort(new SandboxAgentError("connection_lost", "the server stops"));
 		await Promise.all([...this.#restores].map(([id, { agent }]) => this.abort(agent, id)));
 	}
 

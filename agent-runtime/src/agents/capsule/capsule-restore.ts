@@ -6,6 +6,7 @@ import type { CapsuleFile } from "@sandbox-agent/core/session";
 import type { CapsulePlace } from "./capsule-place.ts";
 import { hashTail, readTail, writeFully } from "./file-bytes.ts";
 import { filePatterns, matchesPattern } from "./file-pattern.ts";
+import type { ProgramExchange } from "./program-exchange.ts";
 import { Staging } from "./staging.ts";
 import { checkTarget, placeFiles } from "./target-files.ts";
 
@@ -25,6 +26,8 @@ interface StagedFile extends CapsuleFile {
  */
 export class CapsuleRestore {
 	readonly #staging: Staging;
+	readonly #exchange: CapsulePlace["exchange"];
+	readonly #session: Pick<CapsuleRestoreRequest, "sessionId" | "cwd">;
 	readonly #files: ReadonlyMap<string, StagedFile>;
 
 	/**
@@ -40,17 +43,24 @@ export class CapsuleRestore {
 		const staging = await Staging.open(place.root);
 		try {
 			for (const { path, size } of request.files) await checkTarget(staging.root, path, size);
-			return new CapsuleRestore(staging, request.files, primaries);
+			return new CapsuleRestore(staging, place, request, primaries);
 		} catch (error) {
 			await staging.remove();
 			throw error;
 		}
 	}
 
-	private constructor(staging: Staging, files: readonly CapsuleFile[], primaries: ReadonlySet<string>) {
+	private constructor(
+		staging: Staging,
+		place: CapsulePlace,
+		request: CapsuleRestoreRequest,
+		primaries: ReadonlySet<string>,
+	) {
 		this.#staging = staging;
+		this.#exchange = place.exchange;
+		this.#session = request;
 		this.#files = new Map(
-			files.map((file, index) => {
+			request.files.map((file, index) => {
 				const staged = join(staging.path, String(index));
 				return [file.path, { ...file, staged, isPrimary: primaries.has(file.path), written: 0 }];
 			}),
@@ -77,20 +87,28 @@ export class CapsuleRestore {
 	/**
 	 * Puts everything in place. The restore has ended, whatever comes of it.
 	 *
+	 * @param signal ends the agent's program, where it is what puts them in place
 	 * @throws capsule_invalid for files that are not whole, conflict
 	 */
-	async commit(): Promise<void> {
+	async commit(signal: AbortSignal): Promise<void> {
 		try {
 			const files = [...this.#files.values()];
 			for (const file of files) await finish(file);
-			// What makes the session known comes last: a server that is killed in between leaves nothing an agent looks at.
-			await placeFiles(this.#staging.root, [
-				...files.filter(({ isPrimary }) => !isPrimary),
-				...files.filter(({ isPrimary }) => isPrimary),
-			]);
+			await (this.#exchange ? this.#import(this.#exchange, files, signal) : this.#place(files));
 		} finally {
 			await this.#staging.remove();
 		}
+	}
+
+	#place(files: readonly StagedFile[]): Promise<void> {
+		// What makes the session known comes last: a server that is killed in between leaves nothing an agent looks at.
+		const ordered = [...files.filter(({ isPrimary }) => !isPrimary), ...files.filter(({ isPrimary }) => isPrimary)];
+		return placeFiles(this.#staging.root, ordered);
+	}
+
+	async #import(exchange: ProgramExchange, files: readonly StagedFile[], signal: AbortSignal): Promise<void> {
+		const { sessionId, cwd } = this.#session;
+		for (const { staged } of files) await exchange.import({ sessionId, cwd, file: staged, signal });
 	}
 
 	/** Leaves nothing. */
@@ -100,8 +118,8 @@ export class CapsuleRestore {
 }
 
 /** What can be said about a capsule without its chunks. Returns the files by which the agent finds the session. */
-function checkFiles({ layout }: CapsulePlace, request: CapsuleRestoreRequest, maxBytes: number): Set<string> {
-	const [primary, ...others] = filePatterns(layout, request.sessionId);
+function checkFiles(place: CapsulePlace, request: CapsuleRestoreRequest, maxBytes: number): Set<string> {
+	const [primary, ...others] = filePatterns(place.files, request.sessionId);
 	const primaries = new Set<string>();
 	const seen = new Set<string>();
 	let total = 0;

@@ -1,12 +1,10 @@
-import type { CapsuleLayout } from "../definitions/definition.ts";
-
 /** Stands for everything below, as the last part of a pattern. */
 const DEEP = "**";
 
 /** One part of a pattern: a name, or what names have to look like. */
 export type PatternPart = string | RegExp;
 
-/** Which files belong to a session: a pattern of {@link CapsuleLayout.files} for one session. */
+/** Which files belong to a session: a pattern of its agent for one session. */
 export interface FilePattern {
 	readonly parts: readonly PatternPart[];
 	/** Whether the parts name a folder, and everything below it belongs to the session. */
@@ -14,8 +12,8 @@ export interface FilePattern {
 }
 
 /** The patterns of one session; the first is that of the file by which the agent finds it. */
-export function filePatterns(layout: CapsuleLayout, sessionId: string): FilePattern[] {
-	return layout.files.map((text) => {
+export function filePatterns(files: readonly string[], sessionId: string): FilePattern[] {
+	return files.map((text) => {
 		const names = text.split("/");
 		const deep = names.at(-1) === DEEP;
 		return { parts: (deep ? names.slice(0, -1) : names).map((name) => toPart(name, sessionId)), deep };

@@ -9,6 +9,7 @@ import type { CapsulePlace } from "./capsule-place.ts";
 import { extendTail, hashTail, readFully, readTail } from "./file-bytes.ts";
 import { filePatterns } from "./file-pattern.ts";
 import { findFiles, isGone } from "./find-files.ts";
+import { Staging } from "./staging.ts";
 
 /** What the chunks of one answer may have together, in bytes. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
@@ -23,17 +24,34 @@ const LINES_SUFFIX = ".jsonl";
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * What has been added to the files of a session since the last answer. A file that did not grow costs one read of 4 KiB,
- * whatever its size; an answer holds 4 MiB of data at most.
+ * What an agent has added to a session since the last answer.
  *
- * @throws capsule_too_large
+ * @throws capsule_too_large, stream_error when the agent's program fails, or the reason of the signal
  */
 export async function readChanges(
 	place: CapsulePlace,
 	request: CapsuleChangesRequest,
+	signal: AbortSignal,
 ): Promise<CapsuleChangesResponse> {
+	const { exchange } = place;
+	if (!exchange) return readFileChanges(place, request);
+	const { sessionId, cwd } = request;
+	const staging = await Staging.open(place.root);
+	try {
+		await exchange.export({ sessionId, cwd, file: join(staging.path, `${sessionId}.json`), signal });
+		return await readFileChanges({ ...place, root: staging.path }, request);
+	} finally {
+		await staging.remove();
+	}
+}
+
+/**
+ * What has been added to the files of a session since the last answer. A file that did not grow costs one read of 4 KiB,
+ * whatever its size; an answer holds 4 MiB of data at most.
+ */
+async function readFileChanges(place: CapsulePlace, request: CapsuleChangesRequest): Promise<CapsuleChangesResponse> {
 	const { sessionId, have, maxBytes = Number.POSITIVE_INFINITY } = request;
-	const found = await findFiles(place.root, filePatterns(place.layout, sessionId));
+	const found = await findFiles(place.root, filePatterns(place.files, sessionId));
 	const total = found.reduce((sum, { size }) => sum + size, 0);
 	if (total > maxBytes) {
 		throw new SandboxAgentError(

@@ -127,6 +127,11 @@ async function lstatOrNothing(path: string) {
 	}
 }
 
+/** The agent has a session of this id. */
+export function sessionIsThere(sessionId: string): SandboxAgentError<"conflict"> {
+	return conflict(`the agent has session ${sessionId} already`);
+}
+
 function isDifferent(path: string): SandboxAgentError<"conflict"> {
 	return conflict(`${path} is there already with other content`);
 }

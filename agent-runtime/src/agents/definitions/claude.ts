@@ -46,6 +46,7 @@ export const claude: AgentDefinition = {
 	}),
 	// The folder beside the transcript holds long results of tools and the transcripts of subagents.
 	capsule: {
+		kind: "files",
 		root: { variable: "CLAUDE_CONFIG_DIR", home: ".claude" },
 		files: ["projects/*/{session}.jsonl", "projects/*/{session}/**"],
 	},

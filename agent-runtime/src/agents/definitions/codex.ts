@@ -67,6 +67,7 @@ export const codex: AgentDefinition = {
 	}),
 	// Only the transcript: the snapshots of the shell beside it hold every variable, keys included.
 	capsule: {
+		kind: "files",
 		root: { variable: "CODEX_HOME", home: ".codex" },
 		files: ["sessions/*/*/*/rollout-*-{session}.jsonl"],
 	},

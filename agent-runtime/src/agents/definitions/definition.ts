@@ -71,8 +71,12 @@ export interface AgentDefinition {
 	readonly capsule?: CapsuleLayout | undefined;
 }
 
-/** The files in which an agent remembers a session. */
-export interface CapsuleLayout {
+/** How an agent's memory of a session is read and put back. */
+export type CapsuleLayout = CapsuleFiles | CapsuleProgram;
+
+/** For an agent that remembers a session in files of its own. */
+export interface CapsuleFiles {
+	readonly kind: "files";
 	/** The folder that paths are relative to. */
 	readonly root: {
 		/** Variable of the agent's environment that names it. */
@@ -86,6 +90,19 @@ export interface CapsuleLayout {
 	 * names the session. The first is that of the file by which the agent finds it.
 	 */
 	readonly files: readonly [string, ...string[]];
+}
+
+/** For an agent that keeps all sessions in one database: its own program writes a session as JSON and reads it back. */
+export interface CapsuleProgram {
+	readonly kind: "program";
+	/** Arguments that make it write a session to its standard output. */
+	readonly exportArgs: (sessionId: string) => readonly string[];
+	/** What it says on its standard error about a session that it does not know. */
+	readonly unknownSession: RegExp;
+	/** Arguments that make it read a session from a file. */
+	readonly importArgs: (file: string) => readonly string[];
+	/** The session that a file is of; `undefined` when it is of none, or of several. */
+	readonly sessionIn: (json: unknown) => string | undefined;
 }
 
 /** Where an agent is launched. */

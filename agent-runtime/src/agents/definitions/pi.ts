@@ -37,6 +37,7 @@ export const pi: AgentDefinition = {
 	}),
 	// Without the adapter's map of sessions, which names files of the old home: it finds the transcript by itself.
 	capsule: {
+		kind: "files",
 		root: { variable: "PI_CODING_AGENT_DIR", home: ".pi/agent" },
 		files: ["sessions/*/*_{session}.jsonl"],
 	},

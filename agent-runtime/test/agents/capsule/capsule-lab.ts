@@ -14,10 +14,7 @@ export const TRANSCRIPT = `projects/work/${SESSION}.jsonl`;
 export const RESULT = `projects/work/${SESSION}/results/one.txt`;
 
 /** A stand-in for an agent: it has a transcript, and a folder beside it. */
-const LAYOUT = {
-	root: { variable: "STAND_IN_HOME", home: ".stand-in" },
-	files: ["projects/*/{session}.jsonl", "projects/*/{session}/**"],
-} as const;
+const FILES = ["projects/*/{session}.jsonl", "projects/*/{session}/**"] as const;
 
 /** The files of a stand-in agent, gone after the test. */
 export class CapsuleLab {
@@ -29,12 +26,7 @@ export class CapsuleLab {
 	constructor() {
 		this.folder = realpathSync(mkdtempSync(join(tmpdir(), "capsule-test-")));
 		this.root = join(this.folder, "home/.stand-in");
-		this.place = { root: this.root, layout: LAYOUT, adapterVersion: "stand-in@1.0.0" };
-	}
-
-	/** Another home beside this one. */
-	elsewhere(): CapsulePlace {
-		return { ...this.place, root: join(this.folder, "other/.stand-in") };
+		this.place = { root: this.root, files: FILES, adapterVersion: "stand-in@1.0.0" };
 	}
 
 	write(path: string, content: string | Uint8Array): void {
@@ -44,7 +36,8 @@ export class CapsuleLab {
 	}
 
 	changes(have: CapsuleFile[] = [], maxBytes?: number): Promise<CapsuleChangesResponse> {
-		return readChanges(this.place, { sessionId: SESSION, cwd: "/work", have, ...(maxBytes ? { maxBytes } : {}) });
+		const request = { sessionId: SESSION, cwd: "/work", have, ...(maxBytes ? { maxBytes } : {}) };
+		return readChanges(this.place, request, new AbortController().signal);
 	}
 
 	remove(): void {

@@ -4,11 +4,11 @@ import { filePatterns, matchesPattern } from "../../../src/agents/capsule/file-p
 import { AGENT_DEFINITIONS, agentDefinition } from "../../../src/agents/definitions/index.ts";
 
 const ID = "2df6ba92-b600-464f-a6ed-62d8689624f1";
-const layouts = AGENT_DEFINITIONS.flatMap(({ id, capsule }) => (capsule ? [{ id, ...capsule }] : []));
+const layouts = AGENT_DEFINITIONS.flatMap(({ id, capsule }) => (capsule?.kind === "files" ? [{ id, ...capsule }] : []));
 
 function belongs(agent: "claude" | "codex" | "pi", path: string): boolean {
 	const layout = agentDefinition(agent).capsule;
-	return layout !== undefined && filePatterns(layout, ID).some((pattern) => matchesPattern(pattern, path));
+	return layout?.kind === "files" && filePatterns(layout.files, ID).some((pattern) => matchesPattern(pattern, path));
 }
 
 describe("the files of a session", () => {
@@ -64,11 +64,11 @@ describe("the files of a session", () => {
 });
 
 describe("the root of an agent", () => {
-	const layout = { root: { variable: "STAND_IN_HOME", home: ".stand-in" }, files: ["{session}"] } as const;
+	const root = { variable: "STAND_IN_HOME", home: ".stand-in" };
 
 	it("is what its variable says, else in its home", () => {
-		expect(capsuleRoot(layout, { STAND_IN_HOME: "/somewhere", HOME: "/home/agent" }, "/root")).toBe("/somewhere");
-		expect(capsuleRoot(layout, { STAND_IN_HOME: "", HOME: "/home/agent" }, "/root")).toBe("/home/agent/.stand-in");
-		expect(capsuleRoot(layout, {}, "/root")).toBe("/root/.stand-in");
+		expect(capsuleRoot(root, { STAND_IN_HOME: "/somewhere", HOME: "/home/agent" }, "/root")).toBe("/somewhere");
+		expect(capsuleRoot(root, { STAND_IN_HOME: "", HOME: "/home/agent" }, "/root")).toBe("/home/agent/.stand-in");
+		expect(capsuleRoot(root, {}, "/root")).toBe("/root/.stand-in");
 	});
 });
