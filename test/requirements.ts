@@ -110,6 +110,15 @@ const agents: readonly Requirement[] = [
 	},
 	{ id: "agents/unknown", sentence: "An unknown agent answers 400 unsupported_agent and names it." },
 	{
+		id: "agents/resume-killed",
+		sentence: "A session whose agent was killed in mid-turn can be loaded, and the agent knows all that was finished.",
+	},
+	{
+		id: "agents/resume-ended",
+		sentence:
+			"An agent that says it can resume takes a session up without repeating it, and its model knows what was said.",
+	},
+	{
 		id: "agents/capsule-deltas",
 		sentence: "A capture takes what an agent has added to its files of a session, and whole files only when rewritten.",
 	},

@@ -98,7 +98,7 @@ export class RealAgentLab implements AsyncDisposable {
 	}
 
 	/** The agents of this machine, for a user with such a home directory. */
-	serviceFor(agent: RealAgent, { home = "home", variables }: RealAgentOptions): AgentService {
+	serviceFor(agent: RealAgent, { home = "home", variables }: RealAgentOptions = {}): AgentService {
 		const homeDirectory = join(this.#root, home);
 		const settings = modelSettings(agent, this.model.url);
 		for (const [name, content] of Object.entries(settings.files ?? {})) {
