@@ -4,11 +4,12 @@ import type { SessionPersistDriver } from "@sandbox-agent/core/session";
 import type { RecoveryOptions } from "./http/server-link.ts";
 import type { ErrorReporter } from "./listeners.ts";
 import type { CapsuleOptions } from "./sessions/capsules.ts";
+import { compilePolicy } from "./sessions/permission-policy.ts";
 import type { PermissionPolicyOptions } from "./sessions/policy/policy-types.ts";
-import type { ResumeOptions, ResumeReceipt } from "./sessions/resume/receipt.ts";
+import { type ResumeOptions, type ResumeReceipt, RUNGS } from "./sessions/resume/receipt.ts";
 import type { Session } from "./sessions/session.ts";
 import type { LeaseOptions } from "./sessions/session-leases.ts";
-import type { PromptOverlap } from "./sessions/turn-gate.ts";
+import { OVERLAPS, type PromptOverlap } from "./sessions/turn-gate.ts";
 import type { StatusListener } from "./status.ts";
 
 /** How long the first answer of a server is waited for. */
@@ -122,6 +123,30 @@ const DEFAULT_REPLAY = { maxEvents: 50, maxChars: 12_000 };
 /** Address of servers that only a `fetch` reaches. */
 const FETCH_ONLY_URL = "http://sandbox-agent";
 
+/**
+ * Refuses options about sessions that mean nothing, before anything has begun.
+ * @throws invalid_request that names the option, its value and what to write
+ */
+export function assertSessionOptions(options: SandboxAgentCommonOptions): void {
+	const { resume, lease, overlap, storePatienceMs, capsule, permissions } = options;
+	if (permissions) compilePolicy(permissions);
+	for (const rung of resume?.allow ?? []) oneOf("resume.allow", rung, RUNGS);
+	if (overlap !== undefined) oneOf("overlap", overlap, OVERLAPS);
+	if (lease) atLeast("lease.ttlMs", lease.ttlMs, 1);
+	if (lease && lease.owner?.trim() === "") invalid("lease.owner", lease.owner, "a name that no other client has");
+	atLeast("resume.timeoutMs", resume?.timeoutMs, 1);
+	atLeast("storePatienceMs", storePatienceMs, 0);
+	if (capsule && options.persist && !("capsules" in options.persist && options.persist.capsules)) {
+		throw new SandboxAgentError("capability_unsupported", "option 'capsule': the session store takes no capsules", {
+			hint: "use one that does, such as sandbox-agent/persist/postgres, or leave the option out",
+		});
+	}
+	if (typeof capsule !== "object") return;
+	atLeast("capsule.maxBytes", capsule.maxBytes, 1);
+	// Checked here, so that nothing has begun when it is wrong.
+	if (capsule.key && capsule.key.byteLength !== 32) invalid("capsule.key", "…", "32 bytes");
+}
+
 /** The limits of a replay; values that are no positive numbers are ignored. */
 export function replayLimits(options: Pick<SandboxAgentCommonOptions, "replayMaxEvents" | "replayMaxChars">) {
 	return {
@@ -177,6 +202,20 @@ export function safeReporter(report: ErrorReporter = reportToConsole): ErrorRepo
 			reportToConsole(failure, "error listener");
 		}
 	};
+}
+
+function oneOf(option: string, value: string, known: readonly string[]): void {
+	if (!known.includes(value)) invalid(option, value, `one of ${known.join(", ")}`);
+}
+
+function atLeast(option: string, value: number | undefined, least: number): void {
+	if (value !== undefined && !(Number.isFinite(value) && value >= least)) {
+		invalid(option, value, `a number of at least ${least}`);
+	}
+}
+
+function invalid(option: string, value: unknown, remedy: string): never {
+	throw new SandboxAgentError("invalid_request", `option '${option}' is ${JSON.stringify(value)}; give ${remedy}`);
 }
 
 function positive(value: number | undefined): number | undefined {

@@ -32,6 +32,7 @@ import { defineLegacyCalls, legacyCall } from "./legacy.ts";
 import { addressTarget, sandboxTarget } from "./link-target.ts";
 import type { ErrorReporter } from "./listeners.ts";
 import {
+	assertSessionOptions,
 	healthTimeout,
 	replayLimits,
 	resolveBaseUrl,
@@ -86,6 +87,7 @@ export class SandboxAgent implements AsyncDisposable {
 
 	/** Use {@link SandboxAgent.connect} or {@link SandboxAgent.start}. */
 	constructor(options: SandboxAgentConnectOptions, attachment?: Attachment) {
+		assertSessionOptions(options);
 		const tell = safeReporter(options.onError);
 		const report: ErrorReporter = (error, context) => {
 			// Whatever is under way when the client is disposed ends with this error, as it was asked to.
@@ -145,6 +147,8 @@ export class SandboxAgent implements AsyncDisposable {
 	 * @throws sandbox_destroyed (as `SandboxDestroyedError`) when `sandboxId` names one that is gone
 	 */
 	static async start(options: SandboxAgentStartOptions = {}): Promise<SandboxAgent> {
+		// What is wrong with them must not be found out when there is a sandbox already.
+		assertSessionOptions(options);
 		const { attachment, clientOptions } = await startSandbox(options);
 		return new SandboxAgent(clientOptions, attachment);
 	}

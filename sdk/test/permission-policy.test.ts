@@ -65,3 +65,15 @@ it("capsules are refused where the store takes none", async () => {
 	const persist = { getSession, listSessions, updateSession, listEvents, insertEvent };
 	await expect(connect({ persist, capsule: true })).rejects.toMatchObject({ code: "capability_unsupported" });
 });
+
+it.each([
+	["resume.allow", { resume: { allow: ["best" as "load"] } }],
+	["overlap", { overlap: "both" as "queue" }],
+	["lease.ttlMs", { lease: { ttlMs: 0 } }],
+	["lease.owner", { lease: { owner: " " } }],
+	["storePatienceMs", { storePatienceMs: Number.NaN }],
+	["capsule.key", { capsule: { key: new Uint8Array(5) } }],
+])("the option %s is refused by name when it means nothing", async (name, options) => {
+	const failure: unknown = await connect(options).catch((error: unknown) => error);
+	expect(failure).toMatchObject({ code: "invalid_request", message: expect.stringContaining(`'${name}'`) });
+});

@@ -11,6 +11,8 @@ export interface PendingRequest {
 	readonly owner: unknown;
 	/** The sender sends the same message again when the agent never got it. */
 	readonly willRetry: boolean;
+	/** It was sent by another client, or in an earlier life of this one: its exact words are not known. */
+	readonly isAdopted?: boolean | undefined;
 	/** Ends the wait of the caller. Only the first call counts. */
 	settle(outcome: { result: unknown } | { error: Error }): void;
 }

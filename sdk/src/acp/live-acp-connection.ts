@@ -3,6 +3,7 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { LogPosition } from "@sandbox-agent/core/session";
 import { abortable, unref } from "@sandbox-agent/core/util";
 import { requestPath } from "../http/client.ts";
+import { decodeError } from "../http/decode-error.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import { copyOf, exitError, toError } from "./connection-errors.ts";
@@ -11,6 +12,7 @@ import { isConnectionDead, isResendable, isUndelivered, markUndelivered } from "
 import {
 	type Envelope,
 	fromRpcError,
+	isObject,
 	isReply,
 	type Params,
 	paramsOf,
@@ -88,6 +90,7 @@ export class LiveAcpConnection {
 	#error: Error | undefined;
 	#created = false;
 	#posted = false;
+	#shared: boolean;
 	/** Why it is about to end, and when. */
 	#dying: { readonly error: Error; readonly timer: ReturnType<typeof setTimeout> } | undefined;
 
@@ -96,6 +99,7 @@ export class LiveAcpConnection {
 		this.agent = options.agent;
 		this.connectionId = options.connectionId;
 		this.#path = requestPath(ROUTES.postAcp.path, { params: { server_id: options.connectionId } });
+		this.#shared = options.from !== undefined;
 		this.#created = options.from !== undefined;
 		this.#posted = this.#created;
 		this.#outbox = new Outbox(options.link);
@@ -107,6 +111,16 @@ export class LiveAcpConnection {
 	/** Whether it has ended, or is about to: its agent is gone. */
 	get isEnded(): boolean {
 		return this.#error !== undefined || this.#dying !== undefined;
+	}
+
+	/** Whether other clients use it, too, or may: it was made by another one, or another one has got a session on it. */
+	get isShared(): boolean {
+		return this.#shared;
+	}
+
+	/** Another client uses it from now on. */
+	share(): void {
+		this.#shared = true;
 	}
 
 	/** Where it stands in its log; `undefined` before the first line. */
@@ -130,7 +144,8 @@ export class LiveAcpConnection {
 	): Promise<unknown> {
 		this.#assertLive();
 		const reply = new Promise<unknown>((resolve, reject) => {
-			this.#pending.set(request.id, { ...request, willRetry: false, settle: settler(resolve, reject) });
+			const settle = settler(resolve, reject);
+			this.#pending.set(request.id, { ...request, willRetry: false, isAdopted: true, settle });
 		});
 		return await abortable(reply, options.signal);
 	}
@@ -202,11 +217,15 @@ export class LiveAcpConnection {
 		this.#options.handler.onEnd(this, error);
 	}
 
-	/** Has the server end the agent. Bounded; a server that cannot be reached is left alone. */
+	/**
+	 * Has the server end the agent, unless another client is there for it. Bounded; a server that cannot be reached is left
+	 * alone.
+	 */
 	async close(): Promise<void> {
 		if (!this.#posted) return;
 		const limit = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
-		const response = await this.#options.link.send(this.#path, { method: "DELETE", signal: limit });
+		const path = this.#shared ? requestPath(this.#path, { query: { unless: "read" } }) : this.#path;
+		const response = await this.#options.link.send(path, { method: "DELETE", signal: limit });
 		this.#posted = false;
 		await response.body?.cancel();
 	}
@@ -346,15 +365,42 @@ export class LiveAcpConnection {
 		this.#tellGap(gap);
 		for (const pending of this.#pending.values()) {
 			if (this.#undecided.has(pending.id)) continue;
-			const { id, method, params } = pending;
-			const envelope = { jsonrpc: "2.0", id, method, params };
-			this.#outbox.ask({ envelope, key: id, order: "", path: this.#path, signal: this.#stopSending.signal }).then(
+			const { id } = pending;
+			const asked = pending.isAdopted ? this.#askState(id) : this.#askAgain(pending);
+			asked.then(
 				(reply) => {
 					if (reply && this.#pending.has(id)) this.#fallback.offer(reply);
 				},
 				(error: unknown) => this.#fail(pending, toError(error)),
 			);
 		}
+	}
+
+	/** The reply to a request, by repeating it under its key. */
+	async #askAgain({ id, method, params }: PendingRequest): Promise<ReplyEnvelope | undefined> {
+		const envelope = { jsonrpc: "2.0", id, method, params };
+		return await this.#outbox.ask({
+			envelope,
+			key: id,
+			order: "",
+			path: this.#path,
+			signal: this.#stopSending.signal,
+		});
+	}
+
+	/** The reply to a request that cannot be repeated word by word. @throws reply_evicted */
+	async #askState(id: string): Promise<ReplyEnvelope | undefined> {
+		const path = requestPath(ROUTES.getAcpState.path, {
+			params: { server_id: this.connectionId },
+			query: { key: id },
+		});
+		const response = await this.#options.link.send(path, { method: "GET", signal: this.#stopReading.signal });
+		if (!response.ok) throw (await decodeError(response, this.#options.link.isKeyed)).error;
+		const state: unknown = await response.json();
+		const request = isObject(state) && isObject(state.request) ? state.request : {};
+		if (isObject(request.reply)) return { ...request.reply, id };
+		if (request.state !== "ended") return undefined;
+		throw new SandboxAgentError("reply_evicted", `the reply to request ${id} is no longer retained`);
 	}
 
 	#tellGap({ from, to }: { from: number; to: number }): void {

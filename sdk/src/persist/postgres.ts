@@ -15,13 +15,14 @@ import type {
 } from "@sandbox-agent/core/session";
 import { pageLimit, SESSION_RECORD_VERSION } from "@sandbox-agent/core/session";
 import type { Pool, PoolConfig } from "pg";
+import { Announcer } from "./postgres/announcer.ts";
 import { PostgresCapsules } from "./postgres/capsules.ts";
 import { Database } from "./postgres/database.ts";
 import { PostgresLeases } from "./postgres/leases.ts";
 import { readPage, wholeNumber } from "./postgres/page-query.ts";
 import { namesIn } from "./postgres/schema.ts";
 import { Watcher } from "./postgres/watcher.ts";
-import { prepareWrite } from "./postgres/write.ts";
+import { type PreparedWrite, prepareWrite } from "./postgres/write.ts";
 import {
 	EVENT_COLUMNS,
 	type EventRow,
@@ -80,6 +81,7 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 	readonly leases: SessionLeases;
 	readonly capsules: CapsuleStore;
 	readonly #database: Database;
+	readonly #announcer: Announcer;
 	readonly #watcher: Watcher;
 	readonly #keep: number | undefined;
 	readonly #destroyedAfterMs: number | undefined;
@@ -93,7 +95,8 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 		this.#watcher = new Watcher(this.#database);
 		this.#keep = retention.eventsPerSession === undefined ? undefined : pageLimit(retention.eventsPerSession, 1);
 		this.#destroyedAfterMs = retention.destroyedAfterMs;
-		this.leases = new PostgresLeases(this.#database);
+		this.#announcer = new Announcer(this.#database);
+		this.leases = new PostgresLeases(this.#database, this.#announcer);
 		this.capsules = new PostgresCapsules(this.#database);
 	}
 
@@ -144,14 +147,13 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 
 	/** At the place the event has, unless it is taken: then behind all others. */
 	async insertEvent(sessionId: string, event: SessionEvent): Promise<void> {
-		const write = prepareWrite({ sessionId, events: [event] }, { keep: this.#keep, place: event.eventIndex });
-		await write.run(this.#database);
+		await this.#run(prepareWrite({ sessionId, events: [event] }, { keep: this.#keep, place: event.eventIndex }));
 	}
 
 	async write(write: SessionWrite): Promise<SessionWritten> {
 		const prepared = prepareWrite(write, { keep: this.#keep });
 		if (write.record) await this.#removeExpired(write.sessionId);
-		return await prepared.run(this.#database);
+		return await this.#run(prepared);
 	}
 
 	async getTurn(sessionId: string, turnId: string): Promise<TurnRecord | undefined> {
@@ -187,6 +189,7 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 
 	async deleteSession(id: string): Promise<void> {
 		await this.#database.query(`SELECT ${this.#database.names.deleteSession}($1, NULL)`, [id]);
+		this.#announcer.tell({ kind: "unknown", sessionId: id });
 	}
 
 	async deleteEvents({ sessionId, throughIndex }: { sessionId: string; throughIndex: number }): Promise<number> {
@@ -194,7 +197,9 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 			sessionId,
 			wholeNumber(throughIndex),
 		]);
-		return Number(row?.deleted ?? 0);
+		const deleted = Number(row?.deleted ?? 0);
+		if (deleted > 0) this.#announcer.tell({ kind: "unknown", sessionId });
+		return deleted;
 	}
 
 	/**
@@ -208,7 +213,15 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 	/** Ends the driver's own pool; one that was given is left alone. Calls that come later fail. */
 	async close(): Promise<void> {
 		await this.#watcher.close();
+		await this.#announcer.settled();
 		await this.#database.close();
+	}
+
+	async #run(write: PreparedWrite): Promise<SessionWritten> {
+		const written = await write.run(this.#database);
+		if (written.events.some(({ added }) => added)) this.#announcer.tell({ kind: "events", sessionId: write.sessionId });
+		else if (write.isMoreThanEvents) this.#announcer.tell({ kind: "unknown", sessionId: write.sessionId });
+		return written;
 	}
 
 	/** Runs before a write, so that its failure is one of a write that has written nothing. */
@@ -222,6 +235,9 @@ export class PostgresSessionPersistDriver implements DurableSessionDriver {
 			WHERE destroyed_at < before AND id <> $2 ORDER BY destroyed_at LIMIT ${EXPIRED_PER_WRITE}`,
 			[this.#destroyedAfterMs, exceptId],
 		);
-		for (const { id, before } of rows) await this.#database.query(`SELECT ${deleteSession}($1, $2)`, [id, before]);
+		for (const { id, before } of rows) {
+			await this.#database.query(`SELECT ${deleteSession}($1, $2)`, [id, before]);
+			this.#announcer.tell({ kind: "unknown", sessionId: id ?? "" });
+		}
 	}
 }

@@ -162,6 +162,13 @@ export class Permissions {
 		}
 	}
 
+	/** Forgets the questions of a session that another client has got: they are that client's now. */
+	forgetSession(sessionId: string): void {
+		for (const pending of [...this.#pending.values()]) {
+			if (pending.request.sessionId === sessionId) this.#remove(pending);
+		}
+	}
+
 	/** Forgets the questions of a connection that has ended: nobody waits for an answer any more. */
 	forgetConnection(connection: LiveAcpConnection): void {
 		for (const pending of [...this.#pending.values()]) if (pending.connection === connection) this.#remove(pending);

@@ -114,6 +114,12 @@ export class SessionRouter implements ConnectionHandler {
 		}
 	}
 
+	/** Leaves an agent session to another client, which drives it over the same connection. */
+	leave(connection: LiveAcpConnection, agentSessionId: string): void {
+		connection.share();
+		this.unbind(connection, agentSessionId);
+	}
+
 	/** Lets messages of an agent session go nowhere. */
 	unbind(connection: LiveAcpConnection, agentSessionId: string): void {
 		this.#routesOf(connection).sessions.delete(agentSessionId);
@@ -161,7 +167,8 @@ export class SessionRouter implements ConnectionHandler {
 			routes.held.push({ envelope, eventId, line });
 			return undefined;
 		}
-		if (isRequest(envelope)) this.#refuse(connection, envelope, eventId);
+		// On a shared connection it is another client's to answer.
+		if (isRequest(envelope) && !connection.isShared) this.#refuse(connection, envelope, eventId);
 		return undefined;
 	}
 
@@ -197,7 +204,7 @@ export class SessionRouter implements ConnectionHandler {
 		}
 		const event = agentEvent(connection, envelope, eventId, line);
 		// What comes behind this reply is not history that the agent tells again.
-		state.loading = undefined;
+		if (pending.method === "session/load") state.loading = undefined;
 		if (OPENING_METHODS.has(pending.method)) {
 			this.#open(connection, state, envelope);
 			const pressure = state.recorder.push({ event });
@@ -247,7 +254,7 @@ export class SessionRouter implements ConnectionHandler {
 	}
 
 	#onRequest(connection: LiveAcpConnection, state: SessionState, envelope: RequestEnvelope, eventId: string): void {
-		if (connection.isEnded) return;
+		if (connection.isEnded || state.isLost) return;
 		if (envelope.method === "session/request_permission") {
 			this.#permissions.ask(state, connection, envelope, eventId);
 			return;

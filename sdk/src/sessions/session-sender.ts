@@ -165,7 +165,8 @@ export class SessionSender {
 		// A turn that another client has begun may still run: binding the session finds it.
 		if (!state.isBound) await this.#bindFor(state, undefined, { signal: options.signal, resending: undefined });
 		if (overlap === "steer") await this.#requireSteering(state, options.signal);
-		const leave = await state.gate.enter(overlap, options.signal);
+		// As a call, so that what ends the session ends the wait.
+		const leave = await state.call(options.signal, (signal) => state.gate.enter(overlap, signal));
 		try {
 			return await state.call(options.signal, async (signal) => {
 				const silence = watchSilence(state, this.#permissions, options.idleTimeoutMs);
@@ -305,7 +306,7 @@ export function sessionDestroyed(id: string): SandboxAgentError {
 	return new SandboxAgentError("session_destroyed", `session '${id}' was destroyed`, { details: { sessionId: id } });
 }
 
-/** @throws invalid_request for an empty key */
+/** @throws invalid_request for an empty or too long key */
 function requireKey(key: string | undefined): string | undefined {
 	if (key === undefined || (key !== "" && key.length <= MAX_KEY_LENGTH)) return key;
 	const detail = `idempotencyKey must have 1 to ${MAX_KEY_LENGTH} characters, not ${key.length}`;

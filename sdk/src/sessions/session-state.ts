@@ -51,6 +51,8 @@ export interface SessionStateOptions {
 	readonly driver: DurableSessionDriver;
 	readonly report: ErrorReporter;
 	readonly storePatienceMs: number;
+	/** Told when another client has got a session that had a place here. */
+	readonly onLost?: ((state: SessionState, binding: SessionBinding) => void) | undefined;
 }
 
 /** What a client knows of one session besides its record. It outlives connections. */
@@ -70,8 +72,6 @@ export class SessionState {
 	receipt: ResumeReceipt | undefined;
 	/** What the agent tells of the past while it loads the session: it is neither stored nor told again. */
 	loading: LoadedHistory | undefined;
-	/** The right to drive the session, where the store has such rights. */
-	lease: SessionLease | undefined;
 	/** Requests on their way. */
 	readonly calls = new Set<Call>();
 	/** Turns this client drives or waits for, by id. */
@@ -79,12 +79,17 @@ export class SessionState {
 	readonly gate = new TurnGate();
 	/** When it was last looked up, in the sweeps of its store. */
 	lastSweep = 0;
+	readonly #onLost: SessionStateOptions["onLost"];
+	#lease: SessionLease | undefined;
+	/** Why this client does not drive the session any more; `undefined` while nobody has taken it. */
+	#loss: Error | undefined;
 	#lock: Promise<unknown> = Promise.resolve();
 	/** Operations that have the lock or wait for it. */
 	#exclusive = 0;
 
-	constructor(id: string, { driver, report, storePatienceMs }: SessionStateOptions) {
+	constructor(id: string, { driver, report, storePatienceMs, onLost }: SessionStateOptions) {
 		this.id = id;
+		this.#onLost = onLost;
 		this.listeners = new Listeners("session event listener", report);
 		this.permissionListeners = new Listeners("permission listener", report);
 		this.updateListeners = new Listeners("prompt stream", report);
@@ -94,9 +99,34 @@ export class SessionState {
 			listeners: this.listeners,
 			report,
 			patienceMs: storePatienceMs,
-			fence: () => this.lease?.fence,
+			fence: () => this.fence,
 			onFenced: (error) => this.fenced(error),
 		});
+	}
+
+	/** The right to drive the session, where the store has such rights. */
+	get lease(): SessionLease | undefined {
+		return this.#lease;
+	}
+
+	set lease(lease: SessionLease | undefined) {
+		this.#lease = lease;
+		if (lease) this.#loss = undefined;
+	}
+
+	/**
+	 * What writes have to name; `undefined` where there are no leases.
+	 * @throws lease_lost from when another client has got the session until this one gets it back: a write that named
+	 * nothing would be taken
+	 */
+	get fence(): number | undefined {
+		if (this.#loss) throw this.#loss;
+		return this.#lease?.fence;
+	}
+
+	/** Whether another client has got the session from this one. */
+	get isLost(): boolean {
+		return this.#loss !== undefined;
 	}
 
 	/** Whether it is bound to a connection that lives. */
@@ -114,8 +144,11 @@ export class SessionState {
 
 	/** Another client has got the session: what waits here fails, and nothing more is written. */
 	fenced(error: Error): void {
-		this.lease = undefined;
+		const { binding } = this;
+		this.#lease = undefined;
+		this.#loss = error;
 		this.binding = undefined;
+		if (binding) this.#onLost?.(this, binding);
 		for (const call of this.calls) call.abort(error);
 	}
 

@@ -87,7 +87,7 @@ export class SessionStore {
 		const record = { ...changed, version: SESSION_RECORD_VERSION };
 		state.record = record;
 		const before = this.#writes.get(state.id) ?? Promise.resolve();
-		const write = before.then(() => this.driver.write({ sessionId: state.id, record, fence: state.lease?.fence }));
+		const write = before.then(() => this.driver.write({ sessionId: state.id, record, fence: state.fence }));
 		// The next write goes on after a failed one; its own caller has the failure.
 		const tail = write.then(
 			() => undefined,

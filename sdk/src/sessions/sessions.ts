@@ -77,7 +77,15 @@ export class Sessions {
 		this.#link = link;
 		this.#options = sessions;
 		this.#report = report;
-		this.#store = new SessionStore({ driver: sessions.driver, report, storePatienceMs: sessions.storePatienceMs });
+		this.#store = new SessionStore({
+			driver: sessions.driver,
+			report,
+			storePatienceMs: sessions.storePatienceMs,
+			onLost: (state, binding) => {
+				this.#permissions.forgetSession(state.id);
+				this.#router.leave(binding.connection, binding.agentSessionId);
+			},
+		});
 		this.#permissions = new Permissions({
 			policy: sessions.policy,
 			cwdOf: (record) => record?.sessionInit?.cwd ?? sessions.defaultCwd(),
@@ -459,14 +467,10 @@ async function endsWithin(milliseconds: number, promises: readonly Promise<void>
 	}
 }
 
-/** @throws capability_unsupported when capsules are wished and the store takes none */
+/** The capsules of a client, where they are wished; that the store takes some has been checked. */
 function capsulesOf({ capsule, driver }: SessionsOptions, http: HttpClient): SessionCapsules | undefined {
-	if (!capsule) return undefined;
 	const store = driver.capsules;
-	if (store) return new SessionCapsules({ http, store, ...capsule });
-	throw new SandboxAgentError("capability_unsupported", "option 'capsule': the session store takes no capsules", {
-		hint: "use one that does, such as sandbox-agent/persist/postgres, or leave the option out",
-	});
+	return capsule && store ? new SessionCapsules({ http, store, ...capsule }) : undefined;
 }
 
 function alreadyExists(id: string): SandboxAgentError {

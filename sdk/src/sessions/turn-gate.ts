@@ -8,7 +8,10 @@ import { abortable } from "@sandbox-agent/core/util";
  * - `reject`: it fails with `turn_in_progress`, and nothing is sent
  * - `steer`: it is sent at once, and the agent takes it into the running turn; only where the agent can
  */
-export type PromptOverlap = "queue" | "reject" | "steer";
+export const OVERLAPS = ["queue", "reject", "steer"] as const;
+
+/** One of {@link OVERLAPS}. */
+export type PromptOverlap = (typeof OVERLAPS)[number];
 
 /** Lets the turns of one session through, one at a time unless they are meant to overlap. */
 export class TurnGate {

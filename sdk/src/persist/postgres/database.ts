@@ -166,7 +166,8 @@ export class Database {
 	}
 }
 
-function queryOf(target: Pool | PoolClient): Query {
+/** Statements on one connection, or on any of a pool. */
+export function queryOf(target: Pool | PoolClient): Query {
 	return async (text, values = []) => {
 		const config: QueryConfig = { text, values: [...values], types: AS_TEXT };
 		return (await target.query<Row>(config)).rows;

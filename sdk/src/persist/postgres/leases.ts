@@ -1,5 +1,6 @@
 import type { LeaseAttempt, SessionLease, SessionLeases } from "@sandbox-agent/core/session";
 import { leaseLost } from "../lease-lost.ts";
+import type { Announcer } from "./announcer.ts";
 import type { Database } from "./database.ts";
 
 /** Longer ones do not fit into what the server counts with: some thirty years. */
@@ -8,16 +9,21 @@ const MAX_TTL_MS = 1e12;
 /** Leases by the clock of the server, in the heads of the sessions: a write checks its fence under the same lock. */
 export class PostgresLeases implements SessionLeases {
 	readonly #database: Database;
+	readonly #announcer: Announcer;
 
-	constructor(database: Database) {
+	constructor(database: Database, announcer: Announcer) {
 		this.#database = database;
+		this.#announcer = announcer;
 	}
 
 	async acquire(request: { sessionId: string; owner: string; ttlMs: number; force?: boolean }): Promise<LeaseAttempt> {
 		const { sessionId, owner, ttlMs, force = false } = request;
 		for (;;) {
 			const fence = await this.#take(sessionId, owner, ttlMs, force);
-			if (fence !== undefined) return { acquired: true, lease: { sessionId, owner, fence, remainingMs: ttlMs } };
+			if (fence !== undefined) {
+				this.#announcer.tell({ kind: "lease", sessionId });
+				return { acquired: true, lease: { sessionId, owner, fence, remainingMs: ttlMs } };
+			}
 			const holder = await this.holder(sessionId);
 			// It may have lapsed in between: then the next attempt gets it.
 			if (holder) return { acquired: false, holder };
@@ -25,18 +31,16 @@ export class PostgresLeases implements SessionLeases {
 	}
 
 	async #take(sessionId: string, owner: string, ttlMs: number, force: boolean): Promise<number | undefined> {
-		const { heads, fences, channel } = this.#database.names;
+		const { heads, fences } = this.#database.names;
 		// The number for an existing head is drawn behind its lock, so that the later taker has the greater one.
 		const [row] = await this.#database.query(
-			`WITH taken AS (
-				INSERT INTO ${heads} AS h (session_id, fence, owner, expires_at)
-				VALUES ($1, nextval('${fences}'), $2, clock_timestamp() + $3::float8 * interval '1 millisecond')
-				ON CONFLICT (session_id) DO UPDATE SET
-					fence = greatest(h.fence + 1, nextval('${fences}')), owner = excluded.owner, changed_at = clock_timestamp(),
-					expires_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
-				WHERE h.owner IS NULL OR h.owner = excluded.owner OR h.expires_at <= clock_timestamp() OR $4::boolean
-				RETURNING fence
-			) SELECT fence, pg_notify('${channel}', 'l' || $1) FROM taken`,
+			`INSERT INTO ${heads} AS h (session_id, fence, owner, expires_at)
+			VALUES ($1, nextval('${fences}'), $2, clock_timestamp() + $3::float8 * interval '1 millisecond')
+			ON CONFLICT (session_id) DO UPDATE SET
+				fence = greatest(h.fence + 1, nextval('${fences}')), owner = excluded.owner, changed_at = clock_timestamp(),
+				expires_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+			WHERE h.owner IS NULL OR h.owner = excluded.owner OR h.expires_at <= clock_timestamp() OR $4::boolean
+			RETURNING fence`,
 			[sessionId, owner, Math.min(ttlMs, MAX_TTL_MS), force],
 		);
 		return row ? Number(row.fence) : undefined;
@@ -54,14 +58,12 @@ export class PostgresLeases implements SessionLeases {
 	}
 
 	async release(lease: SessionLease): Promise<void> {
-		const { heads, channel } = this.#database.names;
-		await this.#database.query(
-			`WITH released AS (
-				UPDATE ${heads} SET owner = NULL, expires_at = NULL, changed_at = clock_timestamp()
-				WHERE session_id = $1 AND owner = $2 AND fence = $3 RETURNING session_id
-			) SELECT pg_notify('${channel}', 'l' || session_id) FROM released`,
+		const rows = await this.#database.query(
+			`UPDATE ${this.#database.names.heads} SET owner = NULL, expires_at = NULL, changed_at = clock_timestamp()
+			WHERE session_id = $1 AND owner = $2 AND fence = $3 RETURNING session_id`,
 			[lease.sessionId, lease.owner, lease.fence],
 		);
+		if (rows.length > 0) this.#announcer.tell({ kind: "lease", sessionId: lease.sessionId });
 	}
 
 	async holder(sessionId: string): Promise<SessionLease | undefined> {

@@ -97,7 +97,6 @@ function statementsOf(names: Names): string[] {
 	return [
 		`CREATE TABLE ${meta} (version integer PRIMARY KEY, since timestamptz NOT NULL DEFAULT now())`,
 		`CREATE SEQUENCE ${fences}`,
-		// Each write changes the head of its session: room on the page keeps that from touching the index.
 		`CREATE TABLE ${heads} (
 			session_id ${id} PRIMARY KEY,
 			first_index bigint NOT NULL DEFAULT 1,
@@ -108,7 +107,9 @@ function statementsOf(names: Names): string[] {
 			owner text,
 			expires_at timestamptz,
 			changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
-		) WITH (fillfactor = 50)`,
+		)`,
+		// For those who listen, and look from time to time whether something went untold.
+		`CREATE INDEX sandbox_agent_heads_changed ON ${heads} (changed_at)`,
 		`CREATE TABLE ${sessions} (
 			id ${id} PRIMARY KEY,
 			version integer NOT NULL,
@@ -202,7 +203,7 @@ function lockFunction({ lock, heads }: Names): string {
  * `p_place` is the place that a single event would like to have. `p_token` names the write: one that is repeated because
  * its answer was lost is told `repeated_from`, the place before which it began the first time.
  */
-function writeFunction({ write, lock, heads, sessions, events, turns, channel }: Names): string {
+function writeFunction({ write, lock, heads, sessions, events, turns }: Names): string {
 	const columns = SESSION_COLUMNS.join(", ");
 	const types: Partial<Record<(typeof SESSION_COLUMNS)[number], string>> = {
 		version: "::integer",
@@ -273,7 +274,6 @@ function writeFunction({ write, lock, heads, sessions, events, turns, channel }:
 				UPDATE ${heads} SET first_index = v_head.first_index, last_index = v_head.last_index,
 					write_token = v_head.write_token, write_base = v_head.write_base, changed_at = clock_timestamp()
 					WHERE session_id = p_session;
-				PERFORM pg_notify('${channel}', CASE WHEN v_added > 0 THEN 'e' ELSE 'u' END || p_session);
 			END IF;
 		END $body$`;
 }
@@ -283,7 +283,7 @@ function writeFunction({ write, lock, heads, sessions, events, turns, channel }:
  * (epoch milliseconds) and that nobody drives.
  */
 function deleteSessionFunction(names: Names): string {
-	const { deleteSession, heads, sessions, events, turns, capsules, chunks, channel } = names;
+	const { deleteSession, heads, sessions, events, turns, capsules, chunks } = names;
 	return `CREATE FUNCTION ${deleteSession}(p_session text, p_destroyed_before bigint) RETURNS void ${FUNCTION} AS $body$
 		DECLARE
 			v_expires timestamptz;
@@ -303,12 +303,11 @@ function deleteSessionFunction(names: Names): string {
 			DELETE FROM ${capsules} WHERE session_id = p_session;
 			DELETE FROM ${sessions} WHERE id = p_session;
 			DELETE FROM ${heads} WHERE session_id = p_session;
-			PERFORM pg_notify('${channel}', 'u' || p_session);
 		END $body$`;
 }
 
 /** Deletes the events up to a place and counts them. Where the history begins is kept: gone entries are not read again. */
-function deleteEventsFunction({ deleteEvents, heads, events, channel }: Names): string {
+function deleteEventsFunction({ deleteEvents, heads, events }: Names): string {
 	return `CREATE FUNCTION ${deleteEvents}(p_session text, p_through bigint) RETURNS bigint ${FUNCTION} AS $body$
 		DECLARE
 			v_first bigint;
@@ -320,7 +319,6 @@ function deleteEventsFunction({ deleteEvents, heads, events, channel }: Names): 
 			IF v_deleted > 0 THEN
 				UPDATE ${heads} SET first_index = least(p_through, last_index) + 1, changed_at = clock_timestamp()
 					WHERE session_id = p_session;
-				PERFORM pg_notify('${channel}', 'u' || p_session);
 			END IF;
 			RETURN v_deleted;
 		END $body$`;

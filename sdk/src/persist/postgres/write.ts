@@ -15,6 +15,9 @@ export interface WriteOptions {
 
 /** A write that is ready to go, apart from what the caller handed in. */
 export interface PreparedWrite {
+	readonly sessionId: string;
+	/** Whether there are turns or a record in it. */
+	readonly isMoreThanEvents: boolean;
 	/** One round trip. @throws lease_lost, store_failed */
 	run(database: Database): Promise<SessionWritten>;
 }
@@ -23,7 +26,7 @@ export interface PreparedWrite {
 export function prepareWrite(write: SessionWrite, { keep, place }: WriteOptions): PreparedWrite {
 	const { sessionId, events = [], turns = [], record, fence } = write;
 	if (events.length === 0 && turns.length === 0 && !record && fence === undefined) {
-		return { run: async () => ({ events: [] }) };
+		return { sessionId, isMoreThanEvents: false, run: async () => ({ events: [] }) };
 	}
 	// The server cannot insert the same row twice in one statement: of events the first counts, of turns the last.
 	const distinct = new Map<string, NewSessionEvent>();
@@ -53,6 +56,8 @@ export function prepareWrite(write: SessionWrite, { keep, place }: WriteOptions)
 	];
 	const ids = events.map(({ id }) => id);
 	return {
+		sessionId,
+		isMoreThanEvents: turns.length > 0 || record !== undefined,
 		async run(database) {
 			const [row] = await database.query(`SELECT * FROM ${database.names.write}(${PARAMETERS})`, values);
 			if (row?.refused !== "f") throw leaseLost(sessionId);

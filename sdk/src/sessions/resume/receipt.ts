@@ -7,7 +7,10 @@
  * - `replay`: a new session of the agent, which is told what was said
  * - `fresh`: a new session that knows nothing
  */
-export type ResumeRung = "live" | "resume" | "load" | "replay" | "fresh";
+export const RUNGS = ["live", "resume", "load", "replay", "fresh"] as const;
+
+/** One of {@link RUNGS}. */
+export type ResumeRung = (typeof RUNGS)[number];
 
 /** Something that is not as it was. */
 export interface MissingPart {

@@ -298,7 +298,6 @@ export class ResumeLadder {
 	async #settle(climb: Climb, { binding, open, reply }: Placed): Promise<void> {
 		const { state, record, receipt } = climb;
 		const { store, report } = this.#options;
-		state.binding = binding;
 		const { destroyedAt: _, configOptions, modes, ...kept } = state.record ?? record;
 		const wanted: Choices = { configOptions, modes };
 		const told = choicesFromReply(reply);
@@ -310,6 +309,7 @@ export class ResumeLadder {
 			...(open.agentInfo ? { agentInfo: open.agentInfo } : {}),
 			...(reply === undefined ? wanted : { ...(told.modes || told.configOptions ? told : wanted) }),
 		});
+		state.binding = binding;
 		if (reply !== undefined) await reapplyChoices(state, binding, wanted, receipt, report);
 	}
 
