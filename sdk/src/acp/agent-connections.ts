@@ -59,6 +59,9 @@ export class AgentConnections {
 	/**
 	 * A connection that the server has already, of an earlier client or of another one, where it is known how far its log
 	 * was read. Nothing is read before {@link LiveAcpConnection.listen}; the server is not asked whether it has it.
+	 *
+	 * It serves the sessions that are on it already. New ones get a connection of this client: the one that made this one
+	 * may be alive, and refuses what it is asked by sessions it does not know.
 	 */
 	attach(existing: {
 		agent: string;
@@ -75,7 +78,6 @@ export class AgentConnections {
 		const connection = this.#make(agent, connectionId, from);
 		const open = { connection, capabilities, agentInfo };
 		this.#known.add(open);
-		if (!this.#open.has(agent)) this.#open.set(agent, Promise.resolve(open));
 		return open;
 	}
 
