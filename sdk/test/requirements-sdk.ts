@@ -332,4 +332,9 @@ export const SDK_REQUIREMENTS = [
 		sentence: "A reply that an agent does not offer is refused to its caller, and the question stays open.",
 	},
 	{ id: "sdk-record-updates", sentence: "Changes of a session's record that are made at the same time are all kept." },
+	{
+		id: "sdk-resume-verified",
+		sentence: "An agent that hangs, refuses, or has lost or mistaken a session, is given up and the next way is taken.",
+	},
+	{ id: "sdk-resume-sandbox", sentence: "A session that goes on in another sandbox is stored as one of that sandbox." },
 ] as const satisfies readonly { id: string; sentence: string }[];

@@ -124,6 +124,7 @@ export class Sessions {
 				http,
 				capsules,
 				replay: sessions.replay,
+				sandboxId: sessions.sandboxId,
 				report,
 			}),
 			leases: this.#leases,

@@ -26,7 +26,10 @@ export interface MissingPart {
 /** What came of restoring a session: nothing of it is assumed. */
 export interface ResumeReceipt {
 	rung: ResumeRung;
-	/** What is as it was: `conversation`, `mode`, `model`, `thought_level`, `option:<id>`, `turn:<id>`, `permission:<id>`. */
+	/**
+	 * What is as it was: `conversation`, `mode`, `model`, `thought_level`, `option:<id>`, `turn:<id>`, `permission:<id>`.
+	 * `capsule`: the agent got its own files back first.
+	 */
 	restored: string[];
 	missing: MissingPart[];
 	/** Better ways that did not work, or were not there, with the reason. */

@@ -21,7 +21,7 @@ import { endedBy } from "../turn.ts";
 import type { Turns } from "../turns.ts";
 import { LoadedHistory, lastPrompts } from "./loaded-history.ts";
 import { reapplyChoices } from "./reapply-choices.ts";
-import { DEFAULT_RUNGS, type ResumeOptions, type ResumeReceipt, type ResumeRung } from "./receipt.ts";
+import { DEFAULT_RUNGS, type ResumeOptions, type ResumeReceipt, type ResumeRung, RUNGS } from "./receipt.ts";
 
 /** Limit of one rung, in milliseconds. */
 const RUNG_TIMEOUT_MS = 60_000;
@@ -47,6 +47,8 @@ export interface ResumeLadderOptions {
 	/** Absent: the agents' own memory is not kept. */
 	readonly capsules: CapsuleRestorer | undefined;
 	readonly replay: ReplayLimits;
+	/** The sandbox that the client is attached to, if it knows one. */
+	readonly sandboxId: () => string | undefined;
 	readonly report: ErrorReporter;
 }
 
@@ -215,7 +217,13 @@ export class ResumeLadder {
 		if (found || !this.#options.capsules || !(allowed.has("resume") || allowed.has("load"))) return found;
 		// The agent may not have it because it runs in another sandbox: its own files are put back, and it is asked again.
 		if (!(await this.#restoreCapsule(climb))) return undefined;
-		return await this.#tryOwnSession(climb, open, allowed);
+		const remembered = await this.#tryOwnSession(climb, open, allowed);
+		if (!remembered) return undefined;
+		const { receipt } = climb;
+		receipt.restored.push("capsule");
+		// What it could not do before it had its files does not count.
+		receipt.tried = receipt.tried.filter(({ rung }) => RUNGS.indexOf(rung) < RUNGS.indexOf(receipt.rung));
+		return remembered;
 	}
 
 	async #tryOwnSession(
@@ -301,8 +309,10 @@ export class ResumeLadder {
 		const { destroyedAt: _, configOptions, modes, ...kept } = state.record ?? record;
 		const wanted: Choices = { configOptions, modes };
 		const told = choicesFromReply(reply);
+		const sandboxId = this.#options.sandboxId();
 		await store.save(state, {
 			...kept,
+			...(sandboxId === undefined ? {} : { sandboxId }),
 			agentSessionId: binding.agentSessionId,
 			lastConnectionId: binding.connection.connectionId,
 			agentCapabilities: binding.capabilities,
