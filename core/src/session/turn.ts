@@ -33,7 +33,7 @@ export interface TurnRecord {
 	connectionId: string;
 	/** The agent's own id of the session at that time. */
 	agentSessionId: string;
-	/** Digest of the prompt, made by the client: the same key with another prompt is a mistake. */
+	/** Digest of the prompt, made by the client: the same key with another prompt is a mistake. Empty: not to be compared. */
 	promptHash: string;
 	/** Epoch milliseconds. */
 	createdAt: number;

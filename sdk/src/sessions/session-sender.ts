@@ -121,7 +121,9 @@ export class SessionSender {
 			const key = requireKey(options.idempotencyKey);
 			const turnId = key ?? v4();
 			const requestId = this.#connections.nextRequestId();
-			const turn = this.#turns.begin(state, { id: turnId, requestId, prompt: params.prompt });
+			// A key of our own cannot be used for another prompt by mistake; digests of pictures are not for free.
+			const prompt = key === undefined ? undefined : params.prompt;
+			const turn = this.#turns.begin(state, { id: turnId, requestId, prompt });
 			const same = state.turns.get(turnId);
 			if (same) return await abortable(same.joinedBy(turn), limit);
 			// From here on the same key joins this turn, whatever the store has to say of it.

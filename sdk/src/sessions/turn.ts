@@ -67,7 +67,7 @@ export class Turn {
 
 /** @throws idempotency_key_reused when a key stands for one prompt and is used for another */
 export function requireSamePrompt(known: TurnRecord, asked: TurnRecord): void {
-	if (known.promptHash === asked.promptHash) return;
+	if (known.promptHash === asked.promptHash || known.promptHash === "") return;
 	const detail = `the idempotency key '${known.id}' was used for another prompt of session '${known.sessionId}'`;
 	throw new SandboxAgentError("idempotency_key_reused", detail);
 }

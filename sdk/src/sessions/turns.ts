@@ -20,7 +20,7 @@ export class Turns {
 		this.#http = options.http;
 	}
 
-	/** A new turn; nothing is written yet. */
+	/** A new turn; nothing is written yet. Without its prompt it is not compared with others of the same id. */
 	begin(state: SessionState, turn: { id: string; requestId: string; prompt: unknown }): Turn {
 		return new Turn(state, {
 			id: turn.id,
@@ -29,7 +29,7 @@ export class Turns {
 			requestId: turn.requestId,
 			connectionId: "",
 			agentSessionId: "",
-			promptHash: promptDigest(turn.prompt),
+			promptHash: turn.prompt === undefined ? "" : promptDigest(turn.prompt),
 			createdAt: Date.now(),
 		});
 	}
