@@ -1,20 +1,13 @@
-import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { type ModelInside, startModelInside } from "../../../../test/namespace/model-inside.ts";
 import { NetworkNamespace } from "../../../../test/namespace/network-namespace.ts";
 import { AgentService } from "../../../src/agents/agent-service.ts";
 import { ProcessTransport } from "../../../src/agents/transport/process-transport.ts";
 import { TestClient, type TestClientOptions } from "./acp-client.ts";
 import { modelSettings, type RealAgent } from "./model-settings.ts";
-
-const runFile = promisify(execFile);
-
-/** Longest output of a program of an agent, in bytes. */
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** Where real agents are kept between runs of the tests: they are large, and pinned. */
 export const AGENT_CACHE =
@@ -34,8 +27,6 @@ export async function installRealAgent(agent: string): Promise<void> {
 
 /** How an agent of a test is started. */
 export interface RealAgentOptions extends TestClientOptions {
-	/** Name of the home directory; each is made when it is first used. @default "home" */
-	home?: string;
 	/** Beside those that tell it of the model. */
 	variables?: Readonly<Record<string, string>>;
 }
@@ -70,7 +61,7 @@ export class RealAgentLab implements AsyncDisposable {
 	 * stay outside.
 	 */
 	async start(agent: RealAgent, options: RealAgentOptions = {}): Promise<TestClient> {
-		const { command = "", args = [], env = {} } = await this.serviceFor(agent, options).launch(agent);
+		const { command = "", args = [], env = {} } = await this.#serviceFor(agent, options.variables).launch(agent);
 		const transport = await ProcessTransport.start({
 			...this.#namespace.wrap(command, args),
 			cwd: this.directory,
@@ -82,13 +73,6 @@ export class RealAgentLab implements AsyncDisposable {
 		return client;
 	}
 
-	/** Runs the program of an agent with other arguments, as a user beside it would. Returns what it prints. */
-	async run(agent: RealAgent, args: readonly string[], options: RealAgentOptions = {}): Promise<string> {
-		const { command = "", env } = await this.serviceFor(agent, options).launch(agent);
-		const [file, wrapped] = this.#namespace.spawnArguments(command, args);
-		return (await runFile(file, wrapped, { cwd: this.directory, env, maxBuffer: MAX_OUTPUT_BYTES })).stdout;
-	}
-
 	/** Kills an agent with all it has started, as the end of a machine would. */
 	async kill(client: TestClient): Promise<void> {
 		const { pid } = client.transport;
@@ -97,9 +81,9 @@ export class RealAgentLab implements AsyncDisposable {
 		await client.transport.exited;
 	}
 
-	/** The agents of this machine, for a user with such a home directory. */
-	serviceFor(agent: RealAgent, { home = "home", variables }: RealAgentOptions = {}): AgentService {
-		const homeDirectory = join(this.#root, home);
+	/** The agents of this machine, for a user who has told this one of the model. */
+	#serviceFor(agent: RealAgent, variables: RealAgentOptions["variables"]): AgentService {
+		const homeDirectory = join(this.#root, "home");
 		const settings = modelSettings(agent, this.model.url);
 		for (const [name, content] of Object.entries(settings.files ?? {})) {
 			const file = join(homeDirectory, name);

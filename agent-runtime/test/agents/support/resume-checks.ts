@@ -37,9 +37,9 @@ export class ResumeChecks {
 	}
 
 	/** Starts another process of the agent. */
-	async start(home?: string): Promise<TestClient> {
+	async start(): Promise<TestClient> {
 		const { agent, resumes } = this.#facts;
-		const client = await this.lab.start(agent, home === undefined ? {} : { home });
+		const client = await this.lab.start(agent);
 		const { agentCapabilities } = await client.initialize();
 		expect(agentCapabilities?.loadSession).toBe(true);
 		expect(agentCapabilities?.sessionCapabilities?.resume !== undefined).toBe(resumes);
@@ -75,7 +75,7 @@ export class ResumeChecks {
 		expect(option?.currentValue === choice.value).toBe(choice.kept);
 		const repeated = client.updates.length;
 		await this.#choose(client, sessionId);
-		await this.expectToKnow(client, sessionId);
+		await this.#expectToKnow(client, sessionId);
 		const after = client.updates.slice(repeated).map(({ update }) => update.sessionUpdate);
 		expect(after).not.toContain("user_message_chunk");
 		expect(after).not.toContain("tool_call");
@@ -87,7 +87,7 @@ export class ResumeChecks {
 		await before.close();
 		const client = await this.start();
 		await client.agent.request("session/resume", { sessionId, cwd: this.lab.directory, mcpServers: [] });
-		await this.expectToKnow(client, sessionId);
+		await this.#expectToKnow(client, sessionId);
 		expect(promptsOf(client, sessionId)).toEqual([]);
 		expect(client.text(sessionId)).not.toContain("first answer");
 	}
@@ -102,7 +102,7 @@ export class ResumeChecks {
 	}
 
 	/** Sends a prompt, and expects that the model is told what was said before it. */
-	async expectToKnow(client: TestClient, sessionId: string): Promise<void> {
+	async #expectToKnow(client: TestClient, sessionId: string): Promise<void> {
 		expect(await client.prompt(sessionId, "SAY: goes on")).toMatchObject({ stopReason: "end_turn" });
 		// Requests without tools are side jobs, such as a title.
 		const request = (await this.lab.model.requests()).findLast(({ tools }) => tools.length > 0);
