@@ -163,6 +163,10 @@ const acp: readonly Requirement[] = [
 	},
 	{ id: "acp/close-idempotent", sentence: "Closing an unknown connection answers 204; a closed id can be used again." },
 	{
+		id: "acp/close-unless-read",
+		sentence: "A client that shares a connection with others can leave its end to the last of them.",
+	},
+	{
 		id: "acp/close-process-group",
 		sentence: "Closing a connection leaves no process of the agent, even one that ignores SIGTERM.",
 	},

@@ -71,7 +71,7 @@ export class AcpConnection {
 	#absence: SandboxAgentError;
 	#closing: Promise<void> | undefined;
 	#readers = 0;
-	#onReadersLeft: (() => void) | undefined;
+	readonly #onReadersLeft: (() => void)[] = [];
 
 	constructor(options: ConnectionOptions) {
 		this.id = options.id;
@@ -121,16 +121,15 @@ export class AcpConnection {
 		this.#requests.readerAttached();
 		return () => {
 			this.#readers -= 1;
-			if (this.#readers === 0) this.#onReadersLeft?.();
+			if (this.#readers > 0) return;
+			for (const tell of this.#onReadersLeft.splice(0)) tell();
 		};
 	}
 
 	/** Resolves when nobody reads the stream. Once the connection has ended its readers leave by themselves. */
 	readersLeft(): Promise<void> {
 		if (this.#readers === 0) return Promise.resolve();
-		return new Promise((resolve) => {
-			this.#onReadersLeft = resolve;
-		});
+		return new Promise((resolve) => this.#onReadersLeft.push(resolve));
 	}
 
 	/**

@@ -26,6 +26,8 @@ export interface AcpLimits {
 	/** The least and the most that one connection gets of it, in bytes. */
 	readonly minLogDiskBytes: number;
 	readonly maxLogDiskBytes: number;
+	/** How long the end of a connection waits for readers that are about to leave, where they would prevent it. Milliseconds. */
+	readonly readersLeaveMs: number;
 	/** Silence after which a reader gets a heartbeat comment. Milliseconds. */
 	readonly heartbeatMs: number;
 }
@@ -45,5 +47,6 @@ export const DEFAULT_ACP_LIMITS: AcpLimits = {
 	logDiskBytes: 4 * 1024 ** 3,
 	minLogDiskBytes: 16 * 1024 ** 2,
 	maxLogDiskBytes: 256 * 1024 ** 2,
+	readersLeaveMs: 1_000,
 	heartbeatMs: 15_000,
 };

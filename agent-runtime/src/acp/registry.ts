@@ -1,5 +1,6 @@
 import type { AgentId } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { systemClock } from "@sandbox-agent/core/util";
 import type { AgentTransport } from "../agents/transport/agent-transport.ts";
 import { DEFAULT_MAX_AGE_MS, EventLog } from "../log/index.ts";
 import { AcpConnection } from "./connection.ts";
@@ -153,6 +154,15 @@ export class AcpRegistry {
 		if (!entry) return false;
 		await this.#end(entry);
 		return true;
+	}
+
+	/** Whether somebody reads a connection's stream, and goes on to. */
+	async staysRead(id: string): Promise<boolean> {
+		const connection = this.#entries.get(id)?.connection;
+		if (!connection) return false;
+		const left = connection.readersLeft().then(() => false);
+		const stays = systemClock.sleep(this.limits.readersLeaveMs, { ref: false }).then(() => true);
+		return await Promise.race([left, stays]);
 	}
 
 	/** Ends every agent. The connections stay on disk for the next server. */

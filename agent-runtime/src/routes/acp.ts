@@ -73,7 +73,8 @@ export function createAcpRoutes(registry: AcpRegistry): AcpHandlers {
 			return await connection.state(query.key);
 		},
 
-		async closeAcp({ params }) {
+		async closeAcp({ params, query }) {
+			if (query.unless === "read" && (await registry.staysRead(params.server_id))) return undefined;
 			await registry.delete(params.server_id);
 			return undefined;
 		},

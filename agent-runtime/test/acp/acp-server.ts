@@ -94,8 +94,8 @@ export async function startAcpServer(options: AcpServerOptions = {}) {
 		async get(path: string, headers: Record<string, string> = {}) {
 			return read(await fetch(`${url}${path}`, { headers }));
 		},
-		async delete(id: string): Promise<number> {
-			return (await fetch(`${url}/v1/acp/${encodeURIComponent(id)}`, { method: "DELETE" })).status;
+		async delete(id: string, query = ""): Promise<number> {
+			return (await fetch(`${url}/v1/acp/${encodeURIComponent(id)}${query}`, { method: "DELETE" })).status;
 		},
 		stream(id: string, headers: Record<string, string> = {}, query = ""): Promise<EventReader> {
 			return EventReader.open(`${url}/v1/acp/${encodeURIComponent(id)}${query}`, headers);
@@ -138,7 +138,7 @@ async function dispatch(
 	const params = { server_id: decodeURIComponent(id) };
 	const query = Object.fromEntries(url.searchParams);
 	if (request.method === "DELETE") {
-		await (handlers.closeAcp as (context: { params: typeof params }) => unknown)({ params });
+		await (handlers.closeAcp as (context: object) => unknown)({ params, query });
 		response.writeHead(204).end();
 		return;
 	}

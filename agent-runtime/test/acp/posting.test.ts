@@ -270,6 +270,17 @@ describe("closing a connection", () => {
 		expect(isAlive(json.result.pid)).toBe(false);
 	});
 
+	it("leaves an agent alone that somebody reads, if asked to [acp/close-unless-read]", async () => {
+		const server = await start({ limits: { readersLeaveMs: 200 } });
+		await server.post("c", call(1, "count"), { agent: "mock" });
+		const reader = await server.stream("c");
+		expect(await server.delete("c", "?unless=read")).toBe(204);
+		expect((await server.post("c", call(2, "count"))).status).toBe(200);
+		reader.close();
+		expect(await server.delete("c", "?unless=read")).toBe(204);
+		expect((await server.post("c", call(3, "count"))).status).toBe(400);
+	});
+
 	it("is fine for an unknown id, and frees the id [acp/close-idempotent]", async () => {
 		const server = await start();
 		expect(await server.delete("nobody")).toBe(204);

@@ -121,8 +121,11 @@ export const closeAcp = defineRoute({
 	method: "DELETE",
 	path: "/v1/acp/{server_id}",
 	summary: "End a connection and its agent process",
-	description: "Idempotent: an unknown id is fine. The id is free again afterwards.",
-	replies: [{ status: 204, description: "The agent has ended and all its readers were closed" }],
+	description:
+		"Idempotent: an unknown id is fine. The id is free again afterwards. With `unless=read` nothing happens while " +
+		"somebody reads the stream; readers that are about to leave are waited for.",
+	query: () => z.object({ unless: z.optional(z.literal("read")) }),
+	replies: [{ status: 204, description: "The agent has ended and all its readers were closed, or there are readers" }],
 });
 
 export type AcpServerListResponse = z.infer<ReturnType<typeof serverListReply>>;
