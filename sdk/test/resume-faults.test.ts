@@ -50,7 +50,7 @@ describe("an agent with a bad memory", () => {
 	it.each([
 		{ fault: "hangs while it resumes", memory: { resume: "hang", load: "none" }, reason: /200 ms/, timeoutMs: 200 },
 		{ fault: "hangs while it loads", memory: { resume: "none", load: "hang" }, reason: /200 ms/, timeoutMs: 200 },
-		{ fault: "refuses", memory: { resume: "refuse", load: "refuse" }, reason: /not found/ },
+		{ fault: "refuses", memory: { resume: "refuse", load: "refuse" }, reason: /no such session/ },
 		{ fault: "loads nothing", memory: { resume: "none", load: "empty" }, reason: /has no history of it/ },
 		{ fault: "loads another history", memory: { resume: "none", load: "other" }, reason: /has another history/ },
 	])(
@@ -68,6 +68,31 @@ describe("an agent with a bad memory", () => {
 			expect(texts.join()).not.toContain("somebody else");
 		},
 	);
+
+	it("that resumes what it has lost is found out by its first prompt, and told what was said [sdk-resume-verified]", async () => {
+		const client = await comeBack({ resume: "hollow", load: "empty" });
+		const session = await client.resumeSession("s");
+		expect(session.receipt?.rung).toBe("resume");
+		await expect(session.prompt("go on")).rejects.toMatchObject({ code: -32603 });
+		expect(await session.prompt("go on")).toMatchObject({ stopReason: "end_turn" });
+		expect(session.receipt?.rung).toBe("replay");
+		expect(session.receipt?.tried).toEqual([
+			{ rung: "live", reason: expect.stringContaining("failed its first prompt") },
+			{ rung: "load", reason: "the agent has no history of it" },
+			{ rung: "resume", reason: expect.stringContaining("failed its first prompt") },
+		]);
+		expect(textsOf(await transcript(client, "s")).at(-1)).toContain("the blue whale");
+	});
+
+	it("that fails a prompt for another reason keeps the session [sdk-resume-verified]", async () => {
+		const client = await comeBack({ resume: "hollow", load: "none" });
+		const session = await client.resumeSession("s");
+		const { agentSessionId } = session;
+		await expect(session.prompt("go on")).rejects.toThrow();
+		await expect(session.prompt("go on")).rejects.toThrow();
+		expect(session.receipt?.rung).toBe("resume");
+		expect(session.agentSessionId).toBe(agentSessionId);
+	});
 });
 
 describe("a session that goes on in another sandbox", () => {

@@ -45,7 +45,7 @@ export class SessionBinder {
 	 */
 	async bind({ state }: StoredSession, options: BindOptions = {}): Promise<SessionBinding> {
 		const became = await this.#leases.hold(state, options);
-		if (!became && state.binding && state.isBound) return state.binding;
+		if (!became && state.binding && state.isBound && state.resumption !== "doubted") return state.binding;
 		return await abortable(
 			state.exclusive(() => this.#bind(state, options)),
 			options.signal,
@@ -58,9 +58,8 @@ export class SessionBinder {
 		const { binding } = state;
 		if (binding && state.isBound) {
 			const { agentSessionId, lastConnectionId } = record;
-			if (binding.agentSessionId === agentSessionId && binding.connection.connectionId === lastConnectionId) {
-				return binding;
-			}
+			const isLast = binding.agentSessionId === agentSessionId && binding.connection.connectionId === lastConnectionId;
+			if (isLast && state.resumption !== "doubted") return binding;
 			this.#router.unbind(binding.connection, binding.agentSessionId);
 			state.binding = undefined;
 		}

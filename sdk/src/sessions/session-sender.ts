@@ -5,6 +5,7 @@ import { v4 } from "uuid";
 import type { AgentConnections } from "../acp/agent-connections.ts";
 import { isResendable } from "../acp/delivery.ts";
 import type { Params } from "../acp/envelope.ts";
+import { AcpRpcError } from "../errors/index.ts";
 import { type RequestOptions, withLimits } from "../http/request.ts";
 import type { ErrorReporter } from "../listeners.ts";
 import type { SessionCapsules } from "./capsules.ts";
@@ -245,8 +246,10 @@ export class SessionSender {
 				);
 				// The agent knows the history now.
 				if (turn && state.replay === replay) state.replay = undefined;
+				if (turn) state.resumption = undefined;
 				return result;
 			} catch (error) {
+				if (turn && state.resumption === "unproven" && error instanceof AcpRpcError) state.resumption = "doubted";
 				if (attempt >= SEND_TRIES || !isResendable(error) || signal.aborted) throw error;
 				connection.end(error);
 			}

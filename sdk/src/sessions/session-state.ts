@@ -70,6 +70,11 @@ export class SessionState {
 	replay: string | undefined;
 	/** How the session came to its place when it was last bound; `undefined` for one that was never restored. */
 	receipt: ResumeReceipt | undefined;
+	/**
+	 * Of a session that its agent has resumed, which is taken on its word: `unproven` until it answers a prompt, `doubted`
+	 * when it failed the first one.
+	 */
+	resumption: "unproven" | "doubted" | undefined;
 	/** What the agent tells of the past while it loads the session: it is neither stored nor told again. */
 	loading: LoadedHistory | undefined;
 	/** Requests on their way. */

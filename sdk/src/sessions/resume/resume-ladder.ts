@@ -5,6 +5,7 @@ import type { AgentConnections, OpenConnection } from "../../acp/agent-connectio
 import { type Envelope, isObject, isReply, paramsOf, parseEnvelope } from "../../acp/envelope.ts";
 import { lineEventId } from "../../acp/event-id.ts";
 import { readLogPage } from "../../acp/log-page.ts";
+import { AcpRpcError } from "../../errors/index.ts";
 import { type HttpClient, requestPath } from "../../http/client.ts";
 import { withLimits } from "../../http/request.ts";
 import type { ServerLink } from "../../http/server-link.ts";
@@ -22,6 +23,9 @@ import type { Turns } from "../turns.ts";
 import { LoadedHistory, lastPrompts } from "./loaded-history.ts";
 import { reapplyChoices } from "./reapply-choices.ts";
 import { DEFAULT_RUNGS, type ResumeOptions, type ResumeReceipt, type ResumeRung, RUNGS } from "./receipt.ts";
+
+/** Some agents resume what they have lost, and cannot go on with it. */
+const DOUBT = "the agent resumed it before, and failed its first prompt";
 
 /** Limit of one rung, in milliseconds. */
 const RUNG_TIMEOUT_MS = 60_000;
@@ -60,6 +64,8 @@ interface Climb {
 	/** JSON-RPC id of a recorded message that is about to be sent again: it is no history yet. */
 	readonly resending: string | undefined;
 	readonly timeoutMs: number;
+	/** Whether the agent resumed it and then failed its first prompt. */
+	readonly doubted: boolean;
 }
 
 /** A session in its place, and what the agent answered about its choices. */
@@ -95,6 +101,7 @@ export class ResumeLadder {
 			receipt,
 			resending: options.resending,
 			timeoutMs: options.timeoutMs ?? RUNG_TIMEOUT_MS,
+			doubted: state.resumption === "doubted",
 		};
 		const live = await this.#live(climb);
 		const placed = live ?? (await this.#descend(climb, new Set(options.allow ?? DEFAULT_RUNGS)));
@@ -140,13 +147,14 @@ export class ResumeLadder {
 
 	/** The session in the process it was in, when both are still there. */
 	async #live(climb: Climb): Promise<Placed | undefined> {
-		const { state, record, receipt } = climb;
+		const { state, record, receipt, doubted } = climb;
 		const { connections, router, store, http } = this.#options;
 		const { agent, lastConnectionId: connectionId, agentSessionId, agentCapabilities, agentInfo } = record;
 		const miss = (reason: string) => {
 			receipt.tried.push({ rung: "live", reason });
 			return undefined;
 		};
+		if (doubted) return miss(DOUBT);
 		if (record.destroyedAt !== undefined && canClose(agentCapabilities)) return miss("it was closed at its agent");
 		const from = await storedPosition(store.driver, state.id, connectionId);
 		if (!agentCapabilities || !from) return miss("it is not stored how far the connection was read");
@@ -238,7 +246,8 @@ export class ResumeLadder {
 			resume: isObject(sessionCapabilities) && Boolean(sessionCapabilities.resume),
 			load: capabilities.loadSession === true,
 		};
-		for (const rung of ["resume", "load"] as const) {
+		// A load is checked against what we know: an agent that fails it has not the session that it resumed either.
+		for (const rung of climb.doubted ? (["load", "resume"] as const) : (["resume", "load"] as const)) {
 			if (!allowed.has(rung)) {
 				note(receipt, rung, "not allowed by the caller");
 				continue;
@@ -251,7 +260,11 @@ export class ResumeLadder {
 				return await this.#take(climb, open, rung);
 			} catch (error) {
 				if (open.connection.isEnded) throw error;
-				note(receipt, rung, error instanceof Error ? error.message : String(error));
+				note(receipt, rung, reasonOf(error));
+				if (climb.doubted) {
+					note(receipt, "resume", DOUBT);
+					return undefined;
+				}
 			}
 		}
 		return undefined;
@@ -320,6 +333,7 @@ export class ResumeLadder {
 			...(reply === undefined ? wanted : { ...(told.modes || told.configOptions ? told : wanted) }),
 		});
 		state.binding = binding;
+		state.resumption = receipt.rung === "resume" ? "unproven" : undefined;
 		if (reply !== undefined) await reapplyChoices(state, binding, wanted, receipt, report);
 	}
 
@@ -386,6 +400,14 @@ function parseLine(data: string): Envelope | undefined {
 	} catch {
 		return undefined;
 	}
+}
+
+/** Why an agent refused; some say it beside the message only. */
+function reasonOf(error: unknown): string {
+	if (!(error instanceof Error)) return String(error);
+	if (!(error instanceof AcpRpcError)) return error.message;
+	const said = isObject(error.data) ? error.data.details : error.data;
+	return typeof said === "string" ? `${error.message} (${said})` : error.message;
 }
 
 function note(receipt: ResumeReceipt, rung: ResumeRung, reason: string): void {
