@@ -169,6 +169,46 @@ describe("a session that another client takes up", () => {
 	});
 });
 
+describe("a session on a connection that is read for another one", () => {
+	it("gets the end of its turn behind what was said before, however slow the store is [sdk-takeover]", async () => {
+		let reading = false;
+		let hear: () => void = () => undefined;
+		const heard = new Promise<void>((resolve) => {
+			hear = resolve;
+		});
+		persist = new (class extends InMemorySessionPersistDriver {
+			override async listTurns(...args: Parameters<InMemorySessionPersistDriver["listTurns"]>) {
+				reading ||= args[0].sessionId === "two";
+				return await super.listTurns(...args);
+			}
+			override async listEvents(...args: Parameters<InMemorySessionPersistDriver["listEvents"]>) {
+				if (reading && args[0].sessionId === "two") await heard;
+				return await super.listEvents(...args);
+			}
+		})({ maxEventsPerSession: 10_000 });
+		const first = await connect();
+		await first.createSession({ agent: "mock", id: "one" });
+		const two = await first.createSession({ agent: "mock", id: "two" });
+		const turn = two.prompt("slow 400", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "two")).length > 1);
+		await first.detach();
+		reading = false;
+		const second = await connect();
+		const one = await second.resumeSession("one");
+		const taking = second.resumeSession("two");
+		await waitUntil("the turn is adopted", () => reading);
+		// Behind it in the log, so that the end of the other turn has been read when this one has ended.
+		await one.prompt("slow 600");
+		hear();
+		const taken = await taking;
+		expect(await taken.prompt("slow 400", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+		const lines = (await transcript(second, "two")).flatMap(({ log }) => (log ? [log.id] : []));
+		expect(lines).toEqual([...lines].sort((left, right) => left - right));
+		expect(textsOf(await transcript(second, "two")).join("")).toMatch(/100 % $/);
+	});
+});
+
 describe("a session whose server was killed", () => {
 	it("gets the last words of its agent from the log, and its turn an end [sdk-log-drained]", async () => {
 		await using own = await RuntimeServer.start();
@@ -211,7 +251,7 @@ describe("a session whose server was killed", () => {
 		expect(await session.prompt("hang", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
 	});
 
-	it("has an unknown turn decided by the agent's own history, where that lacks the prompt [sdk-reconcile]", async () => {
+	it("tells whether the agent's own history has an unknown turn, and leaves the decision to the caller [sdk-reconcile]", async () => {
 		const client = await connect();
 		const session = await client.createSession({ agent: "mock", id: "s" });
 		await session.prompt("something else");
@@ -251,10 +291,14 @@ describe("a session whose server was killed", () => {
 			decided: false,
 			evidence: { server: "gone", agent: "present" },
 		});
-		expect(await session.reconcile("unseen")).toMatchObject({
+		const unseen = { server: "gone", agent: "absent" };
+		expect(await session.reconcile("unseen")).toMatchObject({ decided: false, evidence: unseen });
+		const check = async (_: unknown, evidence: object) =>
+			"agent" in evidence && evidence.agent === "absent" ? "failed" : undefined;
+		expect(await session.reconcile("unseen", { check })).toMatchObject({
 			decided: true,
-			turn: { state: "failed", error: { code: "not_delivered" } },
-			evidence: { server: "gone", agent: "absent" },
+			turn: { state: "failed" },
+			evidence: { ...unseen, workspace: "failed" },
 		});
 		expect(await session.reconcile("known")).toMatchObject({ decided: true, turn: { state: "completed" } });
 		await expect(session.reconcile("nobody")).rejects.toMatchObject({ code: "not_found" });

@@ -1,5 +1,4 @@
 import type { AcpRequestState } from "@sandbox-agent/core/api";
-import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { TurnRecord } from "@sandbox-agent/core/session";
 import { isObject } from "../acp/envelope.ts";
 import { withLimits } from "../http/request.ts";
@@ -18,7 +17,11 @@ const HISTORY_TIMEOUT_MS = 60_000;
 export interface TurnEvidence {
 	/** What the server's journal says; `gone`: the server does not know the connection any more. */
 	server: "open" | "ended" | "absent" | "forgotten" | "gone";
-	/** Whether the agent's own history has the prompt; absent when the agent was not asked, or has no history to compare. */
+	/**
+	 * Whether the agent's own history has the prompt. It decides nothing: a prompt that is there was begun, not ended, and
+	 * one that is not may have been lost with the process, because agents write their history late. `undefined`: the agent
+	 * was not asked, or has no history to compare.
+	 */
 	agent?: "present" | "absent" | undefined;
 	/** What the caller's own look at the workspace came to; absent when there was none, or it could not tell. */
 	workspace?: "completed" | "failed" | undefined;
@@ -35,10 +38,10 @@ export interface Reconciliation {
 /** How to decide about a turn. */
 export interface ReconcileOptions {
 	/**
-	 * Looks at what the turn should have done, for example whether a file is there; asked only when neither the server nor
-	 * the agent can tell. `undefined`: cannot tell either.
+	 * Looks at what the turn should have done, for example whether a file is there; asked only when the server cannot tell.
+	 * `undefined`: cannot tell either.
 	 */
-	check?: ((turn: TurnRecord) => Promise<"completed" | "failed" | undefined>) | undefined;
+	check?: ((turn: TurnRecord, evidence: TurnEvidence) => Promise<"completed" | "failed" | undefined>) | undefined;
 }
 
 /** Decides about turns whose outcome is unknown. Nothing is prompted: servers, agents and callers are only asked. */
@@ -69,11 +72,7 @@ export class Reconciler {
 		const ended = !isDecided(bound) && isDecisive(asked) ? await this.#turns.end(state, bound, asked) : bound;
 		if (isDecided(ended)) return { turn: ended, decided: true, evidence };
 		evidence.agent = await this.#askAgent(state, ended);
-		if (evidence.agent === "absent") {
-			const error = new SandboxAgentError("not_delivered", "the agent's own history does not have the prompt");
-			return { turn: await this.#turns.fail(state, ended, error), decided: true, evidence };
-		}
-		evidence.workspace = await options.check?.(ended);
+		evidence.workspace = await options.check?.(ended, evidence);
 		if (evidence.workspace === undefined) return { turn: ended, decided: false, evidence };
 		const { error: _, ...rest } = ended;
 		const decided: TurnRecord =
