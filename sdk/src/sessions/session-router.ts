@@ -94,18 +94,27 @@ export class SessionRouter implements ConnectionHandler {
 	 * Brings messages of an agent session to a session of ours from one line on, which may be one that the connection has
 	 * read already for other sessions: then those in between are read again.
 	 *
-	 * @param after id of the last line that the session knows
+	 * @param from.after id of the last line that the session knows
+	 * @param from.prepare what has to be known before anything is told; what comes meanwhile waits
 	 */
-	async join(connection: LiveAcpConnection, agentSessionId: string, state: SessionState, after: number): Promise<void> {
+	async join(
+		connection: LiveAcpConnection,
+		agentSessionId: string,
+		state: SessionState,
+		{ after, prepare }: { after: number; prepare: () => Promise<void> },
+	): Promise<void> {
 		const routes = this.#routesOf(connection);
-		routes.sessions.set(agentSessionId, state);
 		const to = connection.position?.id ?? 0;
-		connection.listen();
-		if (to <= after) return;
 		const catchingUp: CatchingUp = { to, held: [] };
 		routes.catchingUp.set(state, catchingUp);
+		routes.sessions.set(agentSessionId, state);
 		try {
-			await connection.catchUp({ after, to, agentSessionId });
+			await prepare();
+			connection.listen();
+			if (to > after) await connection.catchUp({ after, to, agentSessionId });
+		} catch (error) {
+			this.unbind(connection, agentSessionId);
+			throw error;
 		} finally {
 			routes.catchingUp.delete(state);
 			for (const { envelope, eventId, line, pending } of catchingUp.held) {

@@ -170,11 +170,15 @@ export class ResumeLadder {
 		const binding = { connection: open.connection, agentSessionId, capabilities: agentCapabilities };
 		receipt.rung = "live";
 		receipt.restored.push("conversation");
-		// Before anything is read: what is read next may be the end of a turn, or the answer to a question.
-		for (const turn of await this.#openTurns(climb)) await this.#adopt(climb, open, turn);
-		await this.#options.permissions.reoffer(state, open.connection, store.driver);
+		await router.join(open.connection, agentSessionId, state, {
+			after: from.id,
+			// What is told next may be the end of a turn, or the answer to a question.
+			prepare: async () => {
+				for (const turn of await this.#openTurns(climb)) await this.#adopt(climb, open, turn);
+				await this.#options.permissions.reoffer(state, open.connection, store.driver);
+			},
+		});
 		for (const { id } of this.#options.permissions.list(state.id)) receipt.restored.push(`permission:${id}`);
-		await router.join(open.connection, agentSessionId, state, from.id);
 		return { binding, open, reply: undefined };
 	}
 
