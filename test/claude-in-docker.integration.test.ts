@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { installRealAgent } from "../agent-runtime/test/agents/support/real-agent.ts";
 import { type ScriptedModel, startScriptedModel } from "./scripted-model/server.ts";
 import { availabilityOf } from "./services/availability.ts";
-import { AGENT_BINDS } from "./services/docker-agents.ts";
+import { AGENT_BINDS, addressOfThisMachine, claudeEnvironment } from "./services/docker-agents.ts";
 
 const service = availabilityOf("docker");
 const meta = service.reason === undefined ? {} : { skipReason: service.reason };
@@ -27,12 +27,7 @@ describe.skipIf(!service.available)("Claude Code in a container", { meta }, () =
 	beforeAll(async () => {
 		await installRealAgent("claude");
 		model = await startScriptedModel({ host: await addressOfThisMachine() });
-		environment = {
-			ANTHROPIC_BASE_URL: model.url,
-			ANTHROPIC_API_KEY: "scripted-key",
-			CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-			DISABLE_AUTOUPDATER: "1",
-		};
+		environment = claudeEnvironment(model.url);
 	});
 
 	afterAll(async () => {
@@ -78,14 +73,6 @@ describe.skipIf(!service.available)("Claude Code in a container", { meta }, () =
 		}
 	});
 });
-
-/** The address by which containers of the tests' daemon reach this machine. */
-async function addressOfThisMachine(): Promise<string> {
-	const bridge: Docker.NetworkInspectInfo = await new Docker().getNetwork("bridge").inspect();
-	const gateway = bridge.IPAM?.Config?.[0]?.Gateway;
-	if (gateway === undefined) throw new Error("the bridge of the Docker daemon has no gateway");
-	return gateway;
-}
 
 async function run(id: string, command: string): Promise<string> {
 	const exec = await new Docker().getContainer(id).exec({ Cmd: ["sh", "-c", command], AttachStdout: true, Tty: true });

@@ -300,6 +300,15 @@ const sdk: readonly Requirement[] = [
 const session: readonly Requirement[] = [
 	{ id: "session/unknown", sentence: "A prompt to an unknown session is refused by its id." },
 	{ id: "session/await-using", sentence: "A client is disposed at the end of its `await using` block." },
+	{
+		id: "session/real-agents",
+		sentence:
+			"Sessions of real agents go on live, resumed, loaded or replayed, with their choices, and every update once.",
+	},
+	{
+		id: "session/capsule-moves",
+		sentence: "A conversation goes on in another sandbox by its capsule; without one it is replayed, or refused.",
+	},
 ];
 
 const permission: readonly Requirement[] = [
