@@ -1,7 +1,12 @@
 import { persistConformance } from "@sandbox-agent/core/conformance/persist";
+import type { StoreChange } from "@sandbox-agent/core/session";
 import { Client, Pool } from "pg";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { availabilityOf } from "../../../test/services/availability.ts";
+import { Database } from "../../src/persist/postgres/database.ts";
+import { namesIn } from "../../src/persist/postgres/schema.ts";
+import { Watcher } from "../../src/persist/postgres/watcher.ts";
+import { prepareWrite } from "../../src/persist/postgres/write.ts";
 import type { PostgresSessionPersistDriver } from "../../src/persist/postgres.ts";
 import { PostgresStores } from "../support/postgres-stores.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -226,8 +231,8 @@ describe.skipIf(!service.available)("the store in PostgreSQL", { meta: { skipRea
 		// What a proxy does that gives each transaction another connection.
 		class Forgetful extends Client {}
 		Object.assign(Forgetful.prototype, {
-			query(this: Client, text: unknown, ...rest: never[]) {
-				const forgotten = typeof text === "string" && text.startsWith("LISTEN") ? "SELECT 1" : text;
+			query(this: Client, query: { text?: string }, ...rest: never[]) {
+				const forgotten = query.text?.startsWith("LISTEN") ? { ...query, text: "SELECT 1" } : query;
 				return Reflect.apply(Client.prototype.query, this, [forgotten, ...rest]);
 			},
 		});
@@ -247,6 +252,31 @@ describe.skipIf(!service.available)("the store in PostgreSQL", { meta: { skipRea
 		await other.close();
 		await driver.close();
 		await pool.end();
+	});
+
+	it("[sdk-postgres-untold] tells once what a writer could not tell, because it died, and nothing else again", async () => {
+		const driver = open();
+		await driver.write({ sessionId: "before", events: [event("before", "e")] });
+		const options = { pool: stores.admin, connectionString: undefined, poolConfig: undefined };
+		const names = namesIn(stores.schemaOf(driver));
+		const database = new Database({ ...options, watchConnectionString: undefined, names });
+		const watcher = new Watcher(database, 20);
+		const changes: StoreChange[] = [];
+		await watcher.watch((change) => changes.push(change));
+		const told = (sessionId: string) => changes.filter((change) => change.sessionId === sessionId);
+		await driver.write({ sessionId: "told", events: [event("told", "e")] });
+		await waitUntil("it is told", () => told("told").length > 0);
+		// As of a program that ends behind the commit.
+		await prepareWrite({ sessionId: "untold", events: [event("untold", "e")] }, { keep: undefined }).run(database);
+		await waitUntil("it is told", () => told("untold").length > 0);
+		await prepareWrite({ sessionId: "untold", events: [event("untold", "f")] }, { keep: undefined }).run(database);
+		await waitUntil("it is told again", () => told("untold").length > 1);
+		expect(changes.filter(({ sessionId }) => sessionId !== "before")).toEqual([
+			{ kind: "events", sessionId: "told" },
+			{ kind: "unknown", sessionId: "untold" },
+			{ kind: "unknown", sessionId: "untold" },
+		]);
+		await watcher.close();
 	});
 
 	it("refuses to watch with the only connection of a pool", async () => {
