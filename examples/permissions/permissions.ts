@@ -1,5 +1,5 @@
 /**
- * Deciding what an agent may do: a rule for what is asked often, a person for the rest, and the decision in the history.
+ * Deciding what an agent may do: rules for what is clear, a person for the rest, and every decision in the history.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -9,34 +9,36 @@ import { SandboxAgent, type Session, type SessionPermissionRequest } from "sandb
 import { local } from "sandbox-agent/local";
 
 const workspace = await mkdtemp(join(tmpdir(), "sandbox-agent-permissions-"));
-const sdk = await SandboxAgent.start({ sandbox: local({ log: "silent" }) });
+const sdk = await SandboxAgent.start({
+	sandbox: local({ log: "silent" }),
+	permissions: {
+		deny: [{ name: "secrets", path: ["**/passwords*", "**/.env*"] }],
+		allow: [{ name: "notes", kind: "edit", path: "notes/**" }],
+		// What no rule is about goes to the listener.
+		default: "ask",
+	},
+});
 try {
 	const session = await sdk.createSession({ agent: "mock", cwd: workspace });
-	await withRule(session, "write notes.txt remember the milk");
-	await withRule(session, "write passwords.txt hunter2");
-	assert.deepEqual(await readdir(workspace), ["notes.txt"]);
+	const asked: string[] = [];
+	session.onPermissionRequest(({ toolCall }) => asked.push(toolCall.title ?? ""));
+	await session.prompt("write notes/milk.txt remember the milk");
+	await session.prompt("write notes/passwords.txt hunter2");
+	assert.deepEqual(await readdir(join(workspace, "notes")), ["milk.txt"]);
+	assert.deepEqual(asked, [], "nobody was asked: rules decided");
 
 	await withPerson(session, "write answer.txt 42");
-	assert.deepEqual((await readdir(workspace)).sort(), ["answer.txt", "notes.txt"]);
+	assert.deepEqual((await readdir(workspace)).sort(), ["answer.txt", "notes"]);
 
-	const { items } = await sdk.getEvents({ sessionId: session.id });
-	const decisions = items.filter(({ sender, payload }) => sender === "client" && payload.method === undefined);
-	assert.equal(decisions.length, 3, "every decision is part of the history");
+	assert.deepEqual(await decisions(session.id), [
+		{ decision: "allow", by: "policy", rule: "allow[0] (notes)" },
+		{ decision: "deny", by: "policy", rule: "deny[0] (secrets)" },
+		{ decision: "allow", by: "listener" },
+	]);
 	console.log("permissions: ok");
 } finally {
 	await sdk.destroySandbox();
 	await rm(workspace, { recursive: true, force: true });
-}
-
-/** Nobody is asked: a rule decides by what the agent wants to do. */
-async function withRule(session: Session, prompt: string): Promise<void> {
-	const stop = session.onPermissionRequest((request) => session.respondPermission(request.id, rule(request)));
-	await session.prompt(prompt);
-	stop();
-}
-
-function rule({ toolCall }: SessionPermissionRequest): "once" | "reject" {
-	return /password|secret/i.test(toolCall.title ?? "") ? "reject" : "once";
 }
 
 /** The question stays open until a person has answered it, for example in a browser. */
@@ -53,4 +55,14 @@ async function withPerson(session: Session, prompt: string): Promise<void> {
 	assert.ok(request.availableReplies.includes("always"));
 	await session.respondPermission(request.id, "always");
 	assert.equal((await turn).stopReason, "end_turn");
+}
+
+/** Who decided what, and by which rule. */
+async function decisions(sessionId: string) {
+	const { items } = await sdk.getEvents({ sessionId });
+	return items.flatMap(({ payload }) => {
+		if (payload.method !== "_sandboxagent/permission_decision") return [];
+		const { decision, by, rule } = payload.params as { decision: string; by: string; rule?: string };
+		return [rule === undefined ? { decision, by } : { decision, by, rule }];
+	});
 }

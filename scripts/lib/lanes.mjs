@@ -84,6 +84,12 @@ function missingOutput(name, output) {
 	return lines.filter((line) => !output.includes(line));
 }
 
+/** What some examples need of the test services: the variable that is set when it is there. */
+const EXAMPLE_NEEDS = {
+	docker: { variable: "SANDBOX_AGENT_TEST_IMAGE", otherwise: "no Docker daemon and image for tests" },
+	"persist-postgres": { variable: "SANDBOX_AGENT_TEST_POSTGRES", otherwise: "no PostgreSQL for tests" },
+};
+
 /** Every example, as a user would run it; it passes when it exits with 0. @param {Lane} lane */
 async function examplesLane(lane) {
 	const counts = { passed: 0, failed: 0, skipped: [] };
@@ -93,9 +99,9 @@ async function examplesLane(lane) {
 	if (names.length === 0) throw new Error("no example was found");
 	for (const name of names) {
 		if (lane.signal.aborted) break;
-		const needsDocker = name === "docker";
-		if (needsDocker && !lane.env.SANDBOX_AGENT_TEST_IMAGE) {
-			counts.skipped.push({ name: `example ${name}`, reason: "no Docker daemon and image for tests" });
+		const need = EXAMPLE_NEEDS[name];
+		if (need && !lane.env[need.variable]) {
+			counts.skipped.push({ name: `example ${name}`, reason: need.otherwise });
 			continue;
 		}
 		const { code, output } = await withPrivateHome(lane, ({ env, signal }) =>
