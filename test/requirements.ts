@@ -274,6 +274,21 @@ const server: readonly Requirement[] = [
 
 /** Beside those that the package lists itself. */
 const sdk: readonly Requirement[] = [
+	{
+		id: "sdk/takeover-killed",
+		sentence:
+			"Another backend goes on with the turn and the conversation of one that was killed, with the store alone.",
+	},
+	{
+		id: "sdk/takeover-stopped",
+		sentence:
+			"A backend that lost its sessions while it was stopped writes and sends nothing to them when it comes back.",
+	},
+	{
+		id: "sdk/shared-agent",
+		sentence: "Clients whose sessions share an agent answer for their own only, and the last of them ends it.",
+	},
+	{ id: "sdk/detach", sentence: "A client that is detached leaves its turns under way for the next one to finish." },
 	{ id: "sdk/long-prompt", sentence: "A prompt may take longer than any limit of the platform's fetch." },
 	{ id: "sdk/bun", sentence: "The client and local() work under Bun." },
 	{ id: "sdk/old-start", sentence: "start() without a provider and start({ spawn }) mean a local sandbox." },

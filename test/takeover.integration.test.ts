@@ -142,7 +142,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			}
 		}
 
-		it("go on with the turn of one that was killed, and with the conversation [sdk-takeover-killed]", async () => {
+		it("go on with the turn of one that was killed, and with the conversation [sdk/takeover-killed]", async () => {
 			const first = start("first");
 			const made = await first.call({ call: "create", id: "s" });
 			await first.call({ call: "prompt", id: "s", text: "before" });
@@ -168,7 +168,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(items.map(({ state }) => state)).toEqual(["completed", "completed", "completed"]);
 		});
 
-		it("are not disturbed by one that was stopped and comes back [sdk-takeover-stopped]", async () => {
+		it("are not disturbed by one that was stopped and comes back [sdk/takeover-stopped]", async () => {
 			const first = start("first");
 			const made = await first.call({ call: "create", id: "s" });
 			await first.call({ call: "create", id: "other" });
@@ -203,7 +203,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(await store.writesBy("first")).toEqual(atTakeover);
 		});
 
-		it("leave alone what one of them says no more while it is fenced out [sdk-takeover-stopped]", async () => {
+		it("leave alone what one of them says no more while it is fenced out [sdk/takeover-stopped]", async () => {
 			const first = start("first");
 			const made = await first.call({ call: "create", id: "s" });
 			await first.call({ call: "create", id: "other" });
@@ -234,7 +234,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(textsOf(history)).toEqual([...slowSteps, "again"]);
 		});
 
-		it("share an agent: each is asked for its own sessions, and none ends it for the others [sdk-shared-agent]", async () => {
+		it("share an agent: each is asked for its own sessions, and none ends it for the others [sdk/shared-agent]", async () => {
 			const first = start("first");
 			const made = await first.call({ call: "create", id: "s" });
 			await first.call({ call: "create", id: "other" });
@@ -289,7 +289,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(second.asked).toEqual([]);
 		});
 
-		it("find the sandbox by its id on another machine, with nothing shared but the store [sdk-takeover-killed]", async () => {
+		it("find the sandbox by its id on another machine, with nothing shared but the store [sdk/takeover-killed]", async () => {
 			const sandboxId = "existing/r1";
 			const first = start("first", { sandboxId });
 			await first.call({ call: "create", id: "s" });
@@ -310,7 +310,7 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect((await store.driver.getSession("s"))?.sandboxId).toBe(sandboxId);
 		});
 
-		it("hand their sessions over when one is replaced while its agents work [sdk-detach]", async () => {
+		it("hand their sessions over when one is replaced while its agents work [sdk/detach]", async () => {
 			const first = start("first", { ttlMs: 60_000 });
 			const made = await first.call({ call: "create", id: "s" });
 			const cut = first.call({ call: "prompt", id: "s", text: "slow 2000", key: "k" });

@@ -341,21 +341,6 @@ export const SDK_REQUIREMENTS = [
 		sentence: "An agent that hangs, refuses, or has lost or mistaken a session, is given up and the next way is taken.",
 	},
 	{ id: "sdk-resume-sandbox", sentence: "A session that goes on in another sandbox is stored as one of that sandbox." },
-	{
-		id: "sdk-takeover-killed",
-		sentence:
-			"Another backend goes on with the turn and the conversation of one that was killed, with the store alone.",
-	},
-	{
-		id: "sdk-takeover-stopped",
-		sentence:
-			"A backend that lost its sessions while it was stopped writes and sends nothing to them when it comes back.",
-	},
-	{
-		id: "sdk-shared-agent",
-		sentence: "Clients whose sessions share an agent answer for their own only, and the last of them ends it.",
-	},
-	{ id: "sdk-detach", sentence: "A client that is detached leaves its turns under way for the next one to finish." },
 	{ id: "sdk-gateway-outage", sentence: "A turn outlives a proxy that answers in the server's place for a while." },
 	{ id: "sdk-address-changed", sentence: "A turn goes on when the address of its server has changed." },
 ] as const satisfies readonly { id: string; sentence: string }[];
