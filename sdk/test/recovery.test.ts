@@ -178,6 +178,55 @@ describe("a client behind a network that breaks", () => {
 		expect(await session.prompt("still there?", { timeoutMs: 20_000 })).toMatchObject({ stopReason: "end_turn" });
 	});
 
+	/** A turn during which something breaks: it has to end as if nothing had. */
+	async function runThrough(client: SandboxAgent, disturb: () => void): Promise<void> {
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("slow 1000");
+		await waitUntil("the turn runs", async () => textsOf(await transcript(client, "s")).length > 1);
+		disturb();
+		expect(await turn).toMatchObject({ stopReason: "end_turn" });
+		const events = await transcript(client, "s");
+		expect(textsOf(events)).toEqual(Array.from({ length: 10 }, (_, index) => `${(index + 1) * 10} % `));
+		expect(events.filter(({ payload }) => payload.method === "session/prompt")).toHaveLength(1);
+		expect(await session.prompt("and on")).toMatchObject({ stopReason: "end_turn" });
+		expect(client.status).toBe("connected");
+	}
+
+	it("goes through a turn whose connections die silently [sdk-half-open]", async () => {
+		await using at = await setUp({ idleMs: 300, answerMs: 300 });
+		await runThrough(at.client, () => at.proxy.freeze());
+	});
+
+	it("goes through ten seconds of 502 in a turn [sdk-gateway-outage]", async () => {
+		await using at = await setUp();
+		let refused = 0;
+		await runThrough(at.client, () => {
+			const until = Date.now() + 10_000;
+			at.proxy.fault = () => {
+				if (Date.now() > until) return "none";
+				refused++;
+				return "bad-gateway";
+			};
+			at.proxy.cut();
+		});
+		expect(refused).toBeGreaterThan(10);
+	});
+
+	it("finds a server whose address has changed in a turn [sdk-address-changed]", async () => {
+		await using provider = new RuntimeProvider();
+		const port = () => provider.server("r1").port;
+		await using later = await FaultProxy.start(port);
+		const first = await FaultProxy.start(port);
+		let url = first.url;
+		provider.getUrl = async () => url;
+		await using client = await SandboxAgent.start({ sandbox: provider, recovery: quick });
+		await runThrough(client, () => {
+			url = later.url;
+			void first[Symbol.asyncDispose]();
+		});
+		expect(later.heads.length).toBeGreaterThan(0);
+	});
+
 	it("repeats calls that may be repeated [sdk-safe-retry]", async () => {
 		await using at = await setUp();
 		await at.client.listAgents();
