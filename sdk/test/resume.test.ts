@@ -169,44 +169,49 @@ describe("a session that another client takes up", () => {
 	});
 });
 
-describe("a session on a connection that is read for another one", () => {
-	it("gets the end of its turn behind what was said before, however slow the store is [sdk-takeover]", async () => {
-		let reading = false;
-		let hear: () => void = () => undefined;
-		const heard = new Promise<void>((resolve) => {
-			hear = resolve;
-		});
-		persist = new (class extends InMemorySessionPersistDriver {
-			override async listTurns(...args: Parameters<InMemorySessionPersistDriver["listTurns"]>) {
-				reading ||= args[0].sessionId === "two";
-				return await super.listTurns(...args);
-			}
-			override async listEvents(...args: Parameters<InMemorySessionPersistDriver["listEvents"]>) {
-				if (reading && args[0].sessionId === "two") await heard;
-				return await super.listEvents(...args);
-			}
-		})({ maxEventsPerSession: 10_000 });
-		const first = await connect();
-		await first.createSession({ agent: "mock", id: "one" });
-		const two = await first.createSession({ agent: "mock", id: "two" });
-		const turn = two.prompt("slow 400", { idempotencyKey: "k" });
-		turn.catch(() => undefined);
-		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "two")).length > 1);
-		await first.detach();
-		reading = false;
-		const second = await connect();
-		const one = await second.resumeSession("one");
-		const taking = second.resumeSession("two");
-		await waitUntil("the turn is adopted", () => reading);
-		// Behind it in the log, so that the end of the other turn has been read when this one has ended.
-		await one.prompt("slow 600");
-		hear();
-		const taken = await taking;
-		expect(await taken.prompt("slow 400", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
-		const lines = (await transcript(second, "two")).flatMap(({ log }) => (log ? [log.id] : []));
-		expect(lines).toEqual([...lines].sort((left, right) => left - right));
-		expect(textsOf(await transcript(second, "two")).join("")).toMatch(/100 % $/);
-	});
+describe("a session on a connection that is read for other ones", () => {
+	it.each(["before", "while"])(
+		"gets the end of its turn, which came %s it was taken up, behind what was said before [sdk-takeover]",
+		async (when) => {
+			let isAdopted = false;
+			let hear: () => void = () => undefined;
+			const heard = new Promise<void>((resolve) => {
+				hear = resolve;
+			});
+			persist = new (class extends InMemorySessionPersistDriver {
+				override async listTurns(...args: Parameters<InMemorySessionPersistDriver["listTurns"]>) {
+					isAdopted ||= args[0].sessionId === "two";
+					return await super.listTurns(...args);
+				}
+				override async listEvents(...args: Parameters<InMemorySessionPersistDriver["listEvents"]>) {
+					if (isAdopted && args[0].sessionId === "two") await heard;
+					return await super.listEvents(...args);
+				}
+			})({ maxEventsPerSession: 10_000 });
+			const first = await connect();
+			for (const id of ["one", "two", "three"]) await first.createSession({ agent: "mock", id });
+			const two = await first.getSession("two");
+			two?.prompt("slow 400", { idempotencyKey: "k" }).catch(() => undefined);
+			await waitUntil("the turn runs", async () => textsOf(await transcript(first, "two")).length > 1);
+			await first.detach();
+			const second = await connect();
+			const one = await second.resumeSession("one");
+			// It ends behind the other turn, so that the end of that one has been read by then.
+			if (when === "before") await one.prompt("slow 600");
+			const taking = second.resumeSession("two");
+			await waitUntil("the turn is adopted", () => isAdopted);
+			if (when === "while") await one.prompt("slow 600");
+			// What it has missed is read again, and the other session is not told of it.
+			await second.resumeSession("three");
+			hear();
+			const taken = await taking;
+			expect(await taken.prompt("slow 400", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+			const events = await transcript(second, "two");
+			const lines = events.flatMap(({ log }) => (log ? [log.id] : []));
+			expect(lines).toEqual([...lines].sort((left, right) => left - right));
+			expect(textsOf(events).join("")).toMatch(/100 % $/);
+		},
+	);
 });
 
 describe("a session whose server was killed", () => {

@@ -200,8 +200,10 @@ export class LiveAcpConnection {
 	 *
 	 * @param options.untold what waits goes on at the agent: it fails here without a reply being told
 	 */
-	end(error: Error, options: { immediately?: boolean; untold?: boolean } = {}): void {
+	end(cause: Error, options: { immediately?: boolean; untold?: boolean } = {}): void {
 		if (this.#error) return;
+		// The message it came with may not have been delivered; those that wait here may well have been.
+		const error = copyOf(cause);
 		this.#error = error;
 		clearTimeout(this.#dying?.timer);
 		this.#stopReading.abort(error);
@@ -242,11 +244,18 @@ export class LiveAcpConnection {
 	}
 
 	/**
-	 * Tells lines again that were read before, for a session that was not known then, and for requests that were adopted
-	 * since.
+	 * Tells lines again that were read before, for a session that was not known then, and for its requests that were
+	 * adopted since.
+	 *
+	 * @param missed.owns whether a request is one of the session: others get their replies when it is their turn
 	 */
-	async catchUp(missed: { after: number; to: number; agentSessionId: string }): Promise<void> {
-		const { after, to, agentSessionId } = missed;
+	async catchUp(missed: {
+		after: number;
+		to: number;
+		agentSessionId: string;
+		owns: (owner: unknown) => boolean;
+	}): Promise<void> {
+		const { after, to, agentSessionId, owns } = missed;
 		const epoch = this.position?.epoch ?? this.connectionId;
 		await this.reread({
 			after,
@@ -255,9 +264,8 @@ export class LiveAcpConnection {
 			onLine: (data, id) => {
 				const envelope = parseEnvelope(data);
 				if (!envelope) return true;
-				const isMine = isReply(envelope)
-					? this.#pending.has(String(envelope.id))
-					: paramsOf(envelope).sessionId === agentSessionId;
+				const asked = isReply(envelope) ? this.#pending.get(String(envelope.id)) : undefined;
+				const isMine = asked ? owns(asked.owner) : paramsOf(envelope).sessionId === agentSessionId;
 				if (isMine) void this.#deliver(envelope, lineEventId(epoch, id), { id, epoch, length: data.length });
 				return true;
 			},

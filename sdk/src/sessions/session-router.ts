@@ -111,7 +111,8 @@ export class SessionRouter implements ConnectionHandler {
 		try {
 			await prepare();
 			connection.listen();
-			if (to > after) await connection.catchUp({ after, to, agentSessionId });
+			const owns = (owner: unknown) => stateOf(owner) === state;
+			if (to > after) await connection.catchUp({ after, to, agentSessionId, owns });
 		} catch (error) {
 			this.unbind(connection, agentSessionId);
 			throw error;
