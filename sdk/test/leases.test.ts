@@ -125,6 +125,52 @@ describe("a session that another client drives", () => {
 	});
 });
 
+describe("a session that two clients make at the same time", () => {
+	/** How often the store still says that there is no such session. */
+	let blind = 0;
+
+	beforeEach(() => {
+		blind = 0;
+		persist = new (class extends InMemorySessionPersistDriver {
+			override async getSession(id: string) {
+				return blind-- > 0 ? undefined : await super.getSession(id);
+			}
+		})();
+	});
+
+	it("is made once, and the other client gets that one [sdk-made-once]", async () => {
+		const first = await connect("first");
+		const made = await first.createSession({ agent: "mock", id: "s" });
+		await made.prompt("one");
+		await first.dispose();
+		const second = await connect("second");
+		blind = 1;
+		await expect(second.createSession({ agent: "mock", id: "s" })).rejects.toMatchObject({
+			code: "session_already_exists",
+		});
+		blind = 1;
+		const session = await second.resumeOrCreateSession({ agent: "mock", id: "s" });
+		expect(session.createdAt).toBe(made.createdAt);
+		expect(textsOf(await transcript(second, "s")).join("")).toBe("one");
+	});
+
+	it("is recorded by the one that was too late, when it gets it [sdk-made-once] [sdk-record-first]", async () => {
+		const first = await connect("first", { lease: { owner: "first", ttlMs: 300 } });
+		const made = await first.createSession({ agent: "mock", id: "s" });
+		const turn = made.prompt("hang");
+		turn.catch(() => undefined);
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "s")).length > 0);
+		const second = await connect("second");
+		blind = 1;
+		await expect(second.createSession({ agent: "mock", id: "s" })).rejects.toMatchObject({ code: "session_in_use" });
+		await first.dispose();
+		const session = await second.resumeSession("s");
+		await session.prompt("two", { idempotencyKey: "k" });
+		expect(await session.getTurn("k")).toMatchObject({ state: "completed" });
+		expect(textsOf(await transcript(second, "s")).join("")).toMatch(/two$/);
+	});
+});
+
 it("two clients may drive one session where leases are switched off", async () => {
 	const first = await connect("first", { lease: false });
 	const session = await first.createSession({ agent: "mock", id: "s" });

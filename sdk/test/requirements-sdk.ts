@@ -343,4 +343,8 @@ export const SDK_REQUIREMENTS = [
 	{ id: "sdk-resume-sandbox", sentence: "A session that goes on in another sandbox is stored as one of that sandbox." },
 	{ id: "sdk-gateway-outage", sentence: "A turn outlives a proxy that answers in the server's place for a while." },
 	{ id: "sdk-address-changed", sentence: "A turn goes on when the address of its server has changed." },
+	{
+		id: "sdk-made-once",
+		sentence: "A session that two clients make at the same time is made once, and the other client gets that one.",
+	},
 ] as const satisfies readonly { id: string; sentence: string }[];

@@ -122,6 +122,11 @@ export class SessionRecorder {
 		this.#wake();
 	}
 
+	/** Takes messages again: the session exists after all, another client has made it. */
+	reopen(): void {
+		this.#dropping = false;
+	}
+
 	/** Whether there is nothing to write, and nothing is being written. */
 	get isIdle(): boolean {
 		return !this.#running && !this.#held && this.#jobs.length === 0;

@@ -200,7 +200,15 @@ export class Sessions {
 
 	async resumeOrCreate(request: SessionResumeOrCreateRequest, options: ResumeCallOptions = {}): Promise<Session> {
 		this.#assertUsable();
-		if (!(await this.#store.load(request.id))) return await this.create(request, options);
+		if (!(await this.#store.load(request.id))) {
+			try {
+				return await this.create(request, options);
+			} catch (error) {
+				// Another client was quicker; within this one it is a mistake.
+				if (!SandboxAgentError.isInstance(error, "session_already_exists")) throw error;
+				if (!(await this.#store.load(request.id))) throw error;
+			}
+		}
 		await this.resume(request.id, options);
 		await this.#applyChoices(request.id, request, options);
 		return await this.require(request.id);
@@ -374,9 +382,11 @@ export class Sessions {
 	): Promise<void> {
 		const state = this.#store.state(id);
 		const init = this.#opener.init(request);
+		await this.#leases.hold(state, { signal });
+		// Another client may have made it since it was looked for.
+		if (await this.#store.load(id)) throw alreadyExists(id);
 		state.recorder.hold();
 		try {
-			await this.#leases.hold(state, { signal });
 			const { binding, open, reply } = await state.call(signal, (limit) =>
 				this.#opener.open(state, agent, init, limit),
 			);

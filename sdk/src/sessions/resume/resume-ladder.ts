@@ -93,6 +93,7 @@ export class ResumeLadder {
 		record: SessionRecord,
 		options: ResumeOptions & { resending?: string | undefined } = {},
 	): Promise<{ binding: SessionBinding; receipt: ResumeReceipt }> {
+		state.recorder.reopen();
 		await state.recorder.idle();
 		const receipt: ResumeReceipt = { rung: "fresh", restored: [], missing: [], tried: [], at: Date.now() };
 		const climb: Climb = {
