@@ -5,6 +5,7 @@ import { flood, floodBlocks } from "./flood.ts";
 import { health } from "./health.ts";
 import { latency } from "./latency.ts";
 import { prompt } from "./prompt.ts";
+import { sessions } from "./sessions.ts";
 import { slowReader } from "./slow-reader.ts";
 import { start } from "./start.ts";
 import { store, storeSqlite } from "./store.ts";
@@ -23,6 +24,7 @@ export const WORKLOADS: readonly Workload[] = [
 	connections,
 	close,
 	firstPrompt,
+	sessions,
 	store,
 	storeSqlite,
 	storeGrowth,
