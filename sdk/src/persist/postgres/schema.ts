@@ -139,9 +139,9 @@ function statementsOf(names: Names): string[] {
 			payload_json text NOT NULL,
 			log_epoch text,
 			log_id bigint,
-			PRIMARY KEY (session_id, event_index),
-			CONSTRAINT sandbox_agent_events_id UNIQUE (session_id, id)
+			PRIMARY KEY (session_id, event_index)
 		)`,
+		`CREATE UNIQUE INDEX sandbox_agent_events_id ON ${events} (${BY_ID.session}, ${BY_ID.id})`,
 		`CREATE TABLE ${turns} (
 			session_id ${id},
 			id ${id},
@@ -166,6 +166,16 @@ function statementsOf(names: Names): string[] {
 		deleteEventsFunction(names),
 	];
 }
+
+/**
+ * How events are looked up by id. The planner uses an index only for the collation it was made with, and this one orders
+ * as "C" does under another name. So it cannot take the primary key instead and go through the whole session, which it
+ * does when it plans while there are few events; and it cannot take this index for a range of places.
+ */
+const BY_ID = {
+	session: '(session_id COLLATE "POSIX")',
+	id: '(id COLLATE "POSIX")',
+};
 
 /**
  * What each function has: no search path that somebody else can put things into, and plans that look up by index, made
@@ -235,8 +245,13 @@ function writeFunction({ write, lock, heads, sessions, events, turns }: Names): 
 			END IF;
 			base := v_head.last_index;
 			IF cardinality(p_ids) > 0 THEN
-				SELECT array_agg(e.id), jsonb_object_agg(e.id, e.event_index) INTO v_known, known
-					FROM ${events} e WHERE e.session_id = p_session AND e.id = ANY (p_ids);
+				-- One look each: for all at once the planner may go through the session, and OFFSET keeps it from looking twice.
+				SELECT array_agg(id), jsonb_object_agg(id, place) INTO v_known, known
+					FROM (
+						SELECT i.id, (
+							SELECT event_index FROM ${events} WHERE ${BY_ID.session} = p_session AND ${BY_ID.id} = i.id
+						) AS place FROM unnest(p_ids) AS i (id) OFFSET 0
+					) AS looked_up WHERE place IS NOT NULL;
 				IF p_place >= 1 AND NOT EXISTS (
 					SELECT FROM ${events} e WHERE e.session_id = p_session AND e.event_index = p_place
 				) THEN
