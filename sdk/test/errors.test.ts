@@ -54,7 +54,8 @@ describe("errors as envelopes", () => {
 	it("come back as what they were", () => {
 		const details = { agent: "mock", details: { exitCode: 3 } };
 		const error = new SandboxAgentError("agent_process_exited", "it is gone", { details });
-		expect(fromRpcError(toRpcError(error))).toMatchObject({ code: "agent_process_exited", details });
+		const { message, hint } = error;
+		expect(fromRpcError(toRpcError(error))).toMatchObject({ code: "agent_process_exited", details, message, hint });
 		expect(fromRpcError(toRpcError(new AcpRpcError(5, "x", 1)))).toMatchObject({
 			name: "AcpRpcError",
 			code: 5,

@@ -2,6 +2,7 @@ import {
 	InMemorySessionPersistDriver,
 	SandboxAgent,
 	type SandboxAgentConnectOptions,
+	type SandboxAgentError,
 	type Session,
 } from "sandbox-agent";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -61,6 +62,15 @@ describe("a turn", () => {
 			message: (failure as Error).message,
 		});
 		expect(await promptsOf(client, "s")).toHaveLength(1);
+	});
+
+	it("tells a failure of this side in the same words again [sdk-turn-once]", async () => {
+		await using client = await connect();
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		const first: unknown = await session.prompt("crash 3", { idempotencyKey: "k" }).catch((error: unknown) => error);
+		const { code, message, title } = first as SandboxAgentError;
+		expect(message).toContain(title);
+		await expect(session.prompt("crash 3", { idempotencyKey: "k" })).rejects.toMatchObject({ code, message, title });
 	});
 
 	it("is refused under the key of another prompt", async () => {

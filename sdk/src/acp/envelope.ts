@@ -1,4 +1,4 @@
-import { fromProblem, PROBLEM_TYPE_PREFIX, SandboxAgentError } from "@sandbox-agent/core/errors";
+import { fromProblem, PROBLEM_TYPE_PREFIX, SandboxAgentError, toProblem } from "@sandbox-agent/core/errors";
 import type { SessionEventPayload } from "@sandbox-agent/core/session";
 import { AcpRpcError, INTERNAL_ERROR } from "../errors/index.ts";
 
@@ -67,6 +67,5 @@ export function toRpcError(error: unknown): RpcError {
 	}
 	const message = error instanceof Error ? error.message : String(error);
 	if (!SandboxAgentError.isInstance(error)) return { code: INTERNAL_ERROR, message };
-	const data = { type: `${PROBLEM_TYPE_PREFIX}${error.code}`, ...error.details };
-	return { code: INTERNAL_ERROR, message, data };
+	return { code: INTERNAL_ERROR, message, data: toProblem(error) };
 }

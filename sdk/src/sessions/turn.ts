@@ -1,8 +1,15 @@
 import type { PromptResponse } from "@agentclientprotocol/sdk";
-import { PROBLEM_TYPE_PREFIX, SandboxAgentError, type SandboxAgentErrorCode } from "@sandbox-agent/core/errors";
+import {
+	ERROR_CODES,
+	fromProblem,
+	isErrorCode,
+	PROBLEM_TYPE_PREFIX,
+	SandboxAgentError,
+	type SandboxAgentErrorCode,
+} from "@sandbox-agent/core/errors";
 import type { TurnRecord } from "@sandbox-agent/core/session";
 import { type Envelope, fromRpcError, isObject } from "../acp/envelope.ts";
-import { AcpRpcError, INTERNAL_ERROR } from "../errors/index.ts";
+import { AcpRpcError } from "../errors/index.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** Errors after which nobody can tell how far the agent got. */
@@ -103,6 +110,7 @@ export function outcomeOf(record: TurnRecord): PromptResponse {
 export function errorOf({ id, sessionId, error, state }: TurnRecord): Error {
 	const { code = "outcome_unknown", message = `the turn is ${state}` } = error ?? {};
 	if (/^-?\d+$/.test(code)) return new AcpRpcError(Number(code), message);
+	const { title, status } = ERROR_CODES[isErrorCode(code) ? code : "internal_error"];
 	const type = `${PROBLEM_TYPE_PREFIX}${code}`;
-	return fromRpcError({ code: INTERNAL_ERROR, message, data: { type, sessionId, details: { turnId: id } } });
+	return fromProblem({ type, title, status, detail: message, sessionId, details: { turnId: id } });
 }
