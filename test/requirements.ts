@@ -15,6 +15,7 @@ export const AREAS = [
 	"cors",
 	"agents",
 	"acp",
+	"fs",
 	"log",
 	"mock",
 	"cli",
@@ -312,6 +313,30 @@ const sdk: readonly Requirement[] = [
 	},
 ];
 
+const fs: readonly Requirement[] = [
+	{ id: "fs/read", sentence: "A file comes with every byte, its length and its etag; a file of the kernel does too." },
+	{ id: "fs/range", sentence: "A range of a file is answered with just those bytes, or with 416 where it has none." },
+	{ id: "fs/etag", sentence: "Reading and writing can be bound to one content of a file, or to there being none." },
+	{ id: "fs/not-a-file", sentence: "A directory, pipe or device is refused at once where a file is meant." },
+	{ id: "fs/shrinks", sentence: "A file that gets shorter while it is read ends the connection, not the answer." },
+	{ id: "fs/write", sentence: "A written file has every byte; mode, owner and links of what it replaces stay." },
+	{ id: "fs/atomic", sentence: "Readers of a file that is written see the old content or the new one, whole." },
+	{ id: "fs/client-gone", sentence: "An upload whose client goes away leaves nothing." },
+	{ id: "fs/list", sentence: "A listing has every entry, hidden ones and links as what they are, at any number." },
+	{ id: "fs/problems", sentence: "Missing is 404, denied 403, in the way 409: each with the absolute path." },
+	{ id: "fs/odd-names", sentence: "Names with line breaks, emoji and percent signs work; those not UTF-8 are listed." },
+	{ id: "fs/stat", sentence: "stat follows links and tells a link to nowhere as missing." },
+	{ id: "fs/delete", sentence: "A directory goes with what it holds only when asked to; the root never goes." },
+	{ id: "fs/delete-link", sentence: "Deleting a link removes the link alone, wherever it leads." },
+	{ id: "fs/mkdir", sentence: "Making a directory makes those above it, and is fine with one that exists." },
+	{ id: "fs/move", sentence: "Files, directories and links are moved, and replace others only when asked to." },
+	{ id: "fs/move-checks", sentence: "A move that is refused has destroyed and made nothing." },
+	{ id: "fs/move-across", sentence: "A move to another file system keeps content, modes, times and links." },
+	{ id: "fs/paths", sentence: "Relative paths begin at the working directory, `~/` at home; answers are absolute." },
+	{ id: "fs/bad-paths", sentence: "A path that no file can have is refused with a reason, never taken for another." },
+	{ id: "fs/root", sentence: "With --fs-root nothing outside of it is reached, also not through links." },
+];
+
 const session: readonly Requirement[] = [
 	{ id: "session/unknown", sentence: "A prompt to an unknown session is refused by its id." },
 	{ id: "session/await-using", sentence: "A client is disposed at the end of its `await using` block." },
@@ -382,6 +407,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
 	...cors,
 	...agents,
 	...acp,
+	...fs,
 	...log,
 	...mock,
 	...cli,

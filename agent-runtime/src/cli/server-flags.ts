@@ -19,6 +19,7 @@ export interface ServerFlags {
 	readonly publicUrl?: URL;
 	readonly stateDir?: string;
 	readonly maxBodyBytes: number;
+	readonly fsRoot?: string;
 	readonly readyFd?: number;
 	readonly detached?: true;
 }
@@ -45,7 +46,13 @@ export function addServerFlags(command: Command): Command {
 	return command
 		.option("--public-url <url>", "address of the server as browsers see it, when it is behind a proxy", publicUrl)
 		.option("--state-dir <directory>", "where to keep what must survive the server (default: by host and port)")
-		.option("--max-body-bytes <bytes>", "longest request body", positiveInteger, DEFAULT_MAX_BODY_BYTES)
+		.option(
+			"--max-body-bytes <bytes>",
+			"longest request body that is not a file",
+			positiveInteger,
+			DEFAULT_MAX_BODY_BYTES,
+		)
+		.option("--fs-root <directory>", "keep the file routes inside this directory (default: the whole file system)")
 		.option(
 			"--ready-fd <descriptor>",
 			'write {"port","pid"} there when listening; stop when its other end is closed',

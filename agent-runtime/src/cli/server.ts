@@ -102,6 +102,7 @@ function toOptions(flags: ServerFlags, context: CliContext, logger: Logger): Ser
 		publicUrl: flags.publicUrl,
 		stateDirectory: flags.stateDir ?? environment.stateDirectory,
 		maxBodyBytes: flags.maxBodyBytes,
+		fsRoot: flags.fsRoot,
 		environment,
 		program: context.program,
 		logger,

@@ -17,7 +17,18 @@ export interface CorsOptions {
 const VARY = "origin, access-control-request-method, access-control-request-headers";
 
 /** Request headers of this API that a page must be allowed to set; `*` covers all but `authorization`. */
-const REQUEST_HEADERS = ["authorization", "content-type", "last-event-id", "idempotency-key", "prefer", HEADERS.log];
+const REQUEST_HEADERS = [
+	"authorization",
+	"content-type",
+	"last-event-id",
+	"idempotency-key",
+	"prefer",
+	HEADERS.log,
+	"range",
+	"if-range",
+	"if-match",
+	"if-none-match",
+];
 
 /** Response headers of this API that a page may read beside those every page may. */
 const EXPOSED_HEADERS = [
@@ -26,6 +37,10 @@ const EXPOSED_HEADERS = [
 	HEADERS.log,
 	HEADERS.logDurable,
 	"preference-applied",
+	"etag",
+	"accept-ranges",
+	"content-range",
+	"content-length",
 	"www-authenticate",
 ].join(",");
 

@@ -5,7 +5,15 @@ import type { ParsedRouteQuery, PathParameters, RouteName, Routes } from "@sandb
  * Routes whose bytes are the business of their handler: it reads node's request and writes node's response itself, so
  * that a body is neither copied nor buffered on the way and a slow peer is felt at once. All other routes are JSON.
  */
-export const RAW_ROUTES = ["postAcp", "streamAcp"] as const satisfies readonly RouteName[];
+export const RAW_ROUTES = [
+	"postAcp",
+	"streamAcp",
+	"listFsEntries",
+	"readFsFile",
+	"writeFsFile",
+	"uploadFsBatch",
+	"downloadFsArchive",
+] as const satisfies readonly RouteName[];
 
 export type RawRouteName = (typeof RAW_ROUTES)[number];
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { bodyStalled, clientGone } from "./request-errors.ts";
 
 /** How long a sender may pause between two pieces of a body, in milliseconds. The whole body may take any time. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -26,7 +27,7 @@ export function readBody(request: IncomingMessage, options: ReadBodyOptions): Pr
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
 		let length = 0;
-		const idle = setTimeout(() => settle(() => reject(stalled(idleTimeoutMs))), idleTimeoutMs);
+		const idle = setTimeout(() => settle(() => reject(bodyStalled(idleTimeoutMs))), idleTimeoutMs);
 		const settle = (finish: () => void) => {
 			clearTimeout(idle);
 			request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
@@ -48,7 +49,7 @@ export function readBody(request: IncomingMessage, options: ReadBodyOptions): Pr
 			const [only] = chunks;
 			settle(() => resolve(chunks.length === 1 && only ? only : Buffer.concat(chunks, length)));
 		};
-		const onClose = () => settle(() => reject(gone()));
+		const onClose = () => settle(() => reject(clientGone()));
 		request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 		if (request.destroyed && !request.readableEnded) onClose();
 	});
@@ -59,20 +60,5 @@ function tooLarge(maxBytes: number): SandboxAgentError {
 		status: 413,
 		title: "Payload Too Large",
 		hint: "the limit is the server's option --max-body-bytes",
-	});
-}
-
-function stalled(idleTimeoutMs: number): SandboxAgentError {
-	const message = `no byte of the request body arrived for ${idleTimeoutMs} ms`;
-	return new SandboxAgentError("timeout", "timeout", {
-		status: 408,
-		title: "Request Timeout",
-		details: { details: { message } },
-	});
-}
-
-function gone(): SandboxAgentError {
-	return new SandboxAgentError("connection_lost", "the client went away before its request was complete", {
-		status: 400,
 	});
 }

@@ -33,3 +33,20 @@ export function jsonExpected(): SandboxAgentError {
 		details: { details: { message } },
 	});
 }
+
+/** The sender of a body paused for too long. */
+export function bodyStalled(idleTimeoutMs: number): SandboxAgentError {
+	const message = `no byte of the request body arrived for ${idleTimeoutMs} ms`;
+	return new SandboxAgentError("timeout", "timeout", {
+		status: 408,
+		title: "Request Timeout",
+		details: { details: { message } },
+	});
+}
+
+/** The sender of a body went away in the middle of it. */
+export function clientGone(): SandboxAgentError {
+	return new SandboxAgentError("connection_lost", "the client went away before its request was complete", {
+		status: 400,
+	});
+}

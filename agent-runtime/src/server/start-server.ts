@@ -13,6 +13,7 @@ import { AcpHost } from "./acp-host.ts";
 import { createAgentHost } from "./agent-host.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { createApp } from "./create-app.ts";
+import { FilesHost } from "./files-host.ts";
 import { Guard, hostName } from "./guard.ts";
 import { type Listener, listen } from "./listen.ts";
 import type { Logger } from "./logger.ts";
@@ -42,8 +43,10 @@ export interface ServerOptions {
 	readonly publicUrl: URL | undefined;
 	/** Absolute. @default `<state>/servers/<host>-<real port>` */
 	readonly stateDirectory: string | undefined;
-	/** Longest request body, in bytes. */
+	/** Longest request body that is not a file, in bytes. */
 	readonly maxBodyBytes: number;
+	/** Where the file routes stay. @default the whole file system */
+	readonly fsRoot: string | undefined;
 	readonly environment: RuntimeEnvironment;
 	/** Absolute path of this program; agents find it in SANDBOX_AGENT_BIN. */
 	readonly program: string;
@@ -141,6 +144,7 @@ function assemble(
 			logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
+	const files = new FilesHost({ homeDirectory: environment.homeDirectory, root: options.fsRoot });
 	// What a client is going to need is loaded while it makes up its mind. None of it rejects: it reports what goes wrong.
 	const warmUp = () => void Promise.all([acp.load(), agents.load()]);
 	const later = setTimeout(() => {
@@ -156,6 +160,7 @@ function assemble(
 			...createAgentRoutes({ agents, runningSinceMs: (id) => acp.runningSinceMs(id) }),
 			...createCapsuleRoutes(agents),
 			...acp.handlers,
+			...files.handlers,
 		},
 		pages: createUiPages(),
 		guard: new Guard({

@@ -22,6 +22,19 @@ export type {
 	CapsuleChunkBody,
 	CapsuleRestoreRequest,
 } from "./capsules.ts";
+export type {
+	FsActionResponse,
+	FsDeleteQuery,
+	FsEntriesQuery,
+	FsEntry,
+	FsMoveRequest,
+	FsMoveResponse,
+	FsPathQuery,
+	FsStat,
+	FsUploadBatchQuery,
+	FsUploadBatchResponse,
+	FsWriteResponse,
+} from "./files.ts";
 export type { HealthResponse } from "./health.ts";
 export {
 	defineRoute,

@@ -7,6 +7,17 @@ import {
 	putCapsuleChunk,
 	readCapsuleChanges,
 } from "./capsules.ts";
+import {
+	deleteFsEntry,
+	downloadFsArchive,
+	listFsEntries,
+	mkdirFs,
+	moveFs,
+	readFsFile,
+	statFs,
+	uploadFsBatch,
+	writeFsFile,
+} from "./files.ts";
 import { getHealth, getRoot } from "./health.ts";
 
 /** The whole HTTP contract. The server mounts it, the client calls through it, the OpenAPI document lists it. */
@@ -26,6 +37,15 @@ export const ROUTES = {
 	streamAcp,
 	closeAcp,
 	getAcpState,
+	listFsEntries,
+	readFsFile,
+	writeFsFile,
+	deleteFsEntry,
+	mkdirFs,
+	moveFs,
+	statFs,
+	uploadFsBatch,
+	downloadFsArchive,
 } as const;
 
 export type Routes = typeof ROUTES;

@@ -48,6 +48,13 @@ export const ERROR_CODES = {
 		hint: "use resumeOrCreateSession() to continue it, or another id",
 	},
 	unsupported_media_type: { status: 415, title: "Unsupported Media Type", retryable: false },
+	precondition_failed: {
+		status: 412,
+		title: "Precondition Failed",
+		retryable: false,
+		hint: "the file is not the one you know: read it again",
+	},
+	range_not_satisfiable: { status: 416, title: "Range Not Satisfiable", retryable: false },
 	idempotency_key_reused: {
 		status: 422,
 		title: "Idempotency Key Reused",
@@ -98,6 +105,12 @@ export const ERROR_CODES = {
 		hint: "give this server a --state-dir of its own or stop the other one",
 	},
 	address_in_use: { status: 409, title: "Address In Use", retryable: false, hint: "choose another --port, or 0" },
+	disk_full: {
+		status: 507,
+		title: "Disk Full",
+		retryable: false,
+		hint: "make room in the sandbox; nothing of this call was kept",
+	},
 	// The sandbox and its provider.
 	sandbox_destroyed: { status: 410, title: "Sandbox Destroyed", retryable: false },
 	sandbox_not_attached: {

@@ -11,7 +11,7 @@ import { Guard, type GuardOptions } from "../../../src/server/guard.ts";
 import { Logger } from "../../../src/server/logger.ts";
 import { RequestLog } from "../../../src/server/request-log.ts";
 import type { RouteHandlers } from "../../../src/server/route-handler.ts";
-import { sendJson } from "../../../src/server/send.ts";
+import { sendJson, sendText } from "../../../src/server/send.ts";
 
 export interface TestApp extends AsyncDisposable {
 	readonly port: number;
@@ -93,6 +93,15 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 			log: { epoch: "none", head: 0 },
 		}),
 		closeAcp: () => undefined,
+		listFsEntries: async ({ response }) => sendJson(response, 200, []),
+		readFsFile: async ({ response }) => sendText(response, 200, "application/octet-stream", ""),
+		writeFsFile: async ({ response }) => sendJson(response, 200, {}),
+		deleteFsEntry: ({ query }) => ({ path: query.path }),
+		mkdirFs: ({ query }) => ({ path: query.path }),
+		moveFs: ({ body }) => ({ from: body.from, to: body.to }),
+		statFs: ({ query }) => ({ path: query.path, entryType: "file", size: 0 }),
+		uploadFsBatch: async ({ response }) => sendJson(response, 200, {}),
+		downloadFsArchive: async ({ response }) => sendText(response, 200, "application/x-tar", ""),
 		...options.handlers,
 	};
 	// Faults that tests provoke are nobody's concern.
