@@ -115,6 +115,15 @@ describe("a turn", () => {
 		expect(order.map((line) => line.split(" ")[0])).toEqual(["sent", "ended", "sent", "ended"]);
 	});
 
+	it("is sent in the order in which it was asked for, also where one has a key to be looked up [sdk-prompt-overlap]", async () => {
+		await using client = await connect();
+		const session = await client.createSession({ agent: "mock", id: "s" });
+		const words = ["one", "two", "three", "four"];
+		const keys = ["a", undefined, "b", undefined];
+		await Promise.all(words.map((word, index) => session.prompt(word, { idempotencyKey: keys[index] })));
+		expect(textsOf(await transcript(client, "s"))).toEqual(words);
+	});
+
 	it("that waits for the one before it can be given up", async () => {
 		await using client = await connect();
 		const session = await client.createSession({ agent: "mock", id: "s" });

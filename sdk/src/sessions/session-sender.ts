@@ -17,7 +17,7 @@ import type { SessionStore, StoredSession } from "./session-store.ts";
 import type { PromptInput, PromptOptions, SessionSendOptions } from "./session-types.ts";
 import { watchSilence } from "./silence.ts";
 import { outcomeOf, Turn } from "./turn.ts";
-import type { PromptOverlap } from "./turn-gate.ts";
+import type { Arrival, PromptOverlap } from "./turn-gate.ts";
 import type { Turns } from "./turns.ts";
 
 /** How often a message is sent when its connection turns out to be dead before the agent got it. */
@@ -25,6 +25,12 @@ const SEND_TRIES = 3;
 
 /** Longest idempotency key, in characters. */
 const MAX_KEY_LENGTH = 256;
+
+/** A prompt in the order in which it was asked for. */
+interface ArrivedPromptOptions extends PromptOptions {
+	readonly arrival: Arrival;
+	readonly onAccepted?: () => void;
+}
 
 /** Sends messages in the name of sessions, restoring those that have no place in a live agent. */
 export class SessionSender {
@@ -117,6 +123,15 @@ export class SessionSender {
 		params: Params,
 		options: PromptOptions & { onAccepted?: () => void },
 	): Promise<PromptResponse> {
+		const arrival = this.#store.state(id).gate.arrive();
+		try {
+			return await this.#promptInTurn(id, params, { ...options, arrival });
+		} finally {
+			arrival.pass();
+		}
+	}
+
+	async #promptInTurn(id: string, params: Params, options: ArrivedPromptOptions): Promise<PromptResponse> {
 		return await withLimits("session/prompt", options, async (limit) => {
 			const { state } = await this.#requireAlive(id);
 			const key = requireKey(options.idempotencyKey);
@@ -126,7 +141,10 @@ export class SessionSender {
 			const prompt = key === undefined ? undefined : params.prompt;
 			const turn = this.#turns.begin(state, { id: turnId, requestId, prompt });
 			const same = state.turns.get(turnId);
-			if (same) return await abortable(same.joinedBy(turn), limit);
+			if (same) {
+				options.arrival.pass();
+				return await abortable(same.joinedBy(turn), limit);
+			}
 			// From here on the same key joins this turn, whatever the store has to say of it.
 			state.turns.set(turnId, turn);
 			const running = this.#startOrJoin(turn, params, { ...options, signal: limit });
@@ -140,14 +158,11 @@ export class SessionSender {
 	}
 
 	/** Runs a turn, unless the store knows it already. */
-	async #startOrJoin(
-		turn: Turn,
-		params: Params,
-		options: PromptOptions & { onAccepted?: () => void },
-	): Promise<PromptResponse> {
+	async #startOrJoin(turn: Turn, params: Params, options: ArrivedPromptOptions): Promise<PromptResponse> {
 		const { state } = turn;
 		const stored = options.idempotencyKey === undefined ? undefined : await this.#turns.known(turn.record);
 		if (!stored) return await this.#run(turn, params, options);
+		options.arrival.pass();
 		if (stored.endedAt === undefined) {
 			// Binding the session adopts what is under way, and ends what is not.
 			await this.#binder.bind(await this.#requireAlive(state.id), { signal: options.signal });
@@ -158,18 +173,17 @@ export class SessionSender {
 	}
 
 	/** One turn from its beginning to its end. */
-	async #run(
-		turn: Turn,
-		params: Params,
-		options: PromptOptions & { onAccepted?: () => void },
-	): Promise<PromptResponse> {
+	async #run(turn: Turn, params: Params, options: ArrivedPromptOptions): Promise<PromptResponse> {
 		const { state } = turn;
 		const overlap = options.overlap ?? this.#overlap;
 		// A turn that another client has begun may still run: binding the session finds it.
 		if (!state.isBound) await this.#bindFor(state, undefined, { signal: options.signal, resending: undefined });
 		if (overlap === "steer") await this.#requireSteering(state, options.signal);
+		await abortable(options.arrival.isNext, options.signal);
 		// As a call, so that what ends the session ends the wait.
-		const leave = await state.call(options.signal, (signal) => state.gate.enter(overlap, signal));
+		const entering = state.call(options.signal, (signal) => state.gate.enter(overlap, signal));
+		options.arrival.pass();
+		const leave = await entering;
 		try {
 			return await state.call(options.signal, async (signal) => {
 				const silence = watchSilence(state, this.#permissions, options.idleTimeoutMs);

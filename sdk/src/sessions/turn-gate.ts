@@ -13,10 +13,19 @@ export const OVERLAPS = ["queue", "reject", "steer"] as const;
 /** One of {@link OVERLAPS}. */
 export type PromptOverlap = (typeof OVERLAPS)[number];
 
+/** A place in the order in which prompts were asked for. */
+export interface Arrival {
+	/** Resolves when everyone who came before has entered, or has gone. */
+	readonly isNext: Promise<void>;
+	/** Lets the next one come. */
+	pass(): void;
+}
+
 /** Lets the turns of one session through, one at a time unless they are meant to overlap. */
 export class TurnGate {
 	/** Resolves when everyone who has come so far has left. */
 	#tail: Promise<unknown> = Promise.resolve();
+	#arrivals: Promise<void> = Promise.resolve();
 	#inside = 0;
 	#waiting = 0;
 
@@ -28,6 +37,20 @@ export class TurnGate {
 	/** Resolves when everyone who has come so far has left. */
 	async idle(): Promise<void> {
 		await this.#tail;
+	}
+
+	/**
+	 * Takes a place in the order of arrival: what a prompt has to find out before it enters takes some longer than others.
+	 * Its `pass` has to be called, whatever becomes of it.
+	 */
+	arrive(): Arrival {
+		const isNext = this.#arrivals;
+		let pass: () => void = () => undefined;
+		const passed = new Promise<void>((resolve) => {
+			pass = resolve;
+		});
+		this.#arrivals = isNext.then(() => passed);
+		return { isNext, pass };
 	}
 
 	/**
