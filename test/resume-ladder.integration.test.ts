@@ -70,10 +70,9 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 	let namespace: NetworkNamespace;
 	let model: ModelInside;
 	let server: ServerInside;
+	let root: string;
 	let home: string;
 	let cwd: string;
-	/** Files of the agent's configuration. */
-	let settings: string[];
 	let persist: InMemorySessionPersistDriver;
 	const clients: SandboxAgent[] = [];
 
@@ -81,16 +80,11 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 		await installRealAgent(agent);
 		namespace = await NetworkNamespace.open();
 		model = await startModelInside(namespace);
-		home = realpathSync(mkdtempSync(join(tmpdir(), "resume-ladder-")));
-		cwd = join(home, "work");
+		root = realpathSync(mkdtempSync(join(tmpdir(), "resume-ladder-")));
+		home = join(root, "home");
+		cwd = join(root, "work");
 		mkdirSync(cwd);
-		const { variables, files = {} } = modelSettings(agent, model.url);
-		settings = Object.keys(files).map((path) => join(home, path));
-		for (const [path, content] of Object.entries(files)) {
-			mkdirSync(dirname(join(home, path)), { recursive: true });
-			writeFileSync(join(home, path), content);
-		}
-		server = await ServerInside.start(namespace, { home, agents: AGENT_CACHE, environment: variables });
+		server = await startServer(home);
 		persist = new InMemorySessionPersistDriver();
 	});
 
@@ -103,8 +97,19 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 		await server[Symbol.asyncDispose]();
 		await model.close();
 		await namespace.close();
-		rmSync(home, { recursive: true, force: true });
+		rmSync(root, { recursive: true, force: true });
 	});
+
+	/** A server whose agent is told of the model, and remembers nothing. */
+	async function startServer(directory: string): Promise<ServerInside> {
+		const { variables, files = {} } = modelSettings(agent, model.url);
+		mkdirSync(directory);
+		for (const [path, content] of Object.entries(files)) {
+			mkdirSync(dirname(join(directory, path)), { recursive: true });
+			writeFileSync(join(directory, path), content);
+		}
+		return await ServerInside.start(namespace, { home: directory, agents: AGENT_CACHE, environment: variables });
+	}
 
 	async function connect(options: Partial<SandboxAgentConnectOptions> = {}): Promise<SandboxAgent> {
 		const client = await SandboxAgent.connect({ baseUrl: server.url, token: server.token, persist, ...options });
@@ -195,9 +200,10 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 		const first = await connect();
 		await begin(first, "lost");
 		await first.dispose();
+		const settings = Object.keys(modelSettings(agent, model.url).files ?? {});
 		for (const name of readdirSync(join(home, subject.memory))) {
-			const path = join(home, subject.memory, name);
-			if (!settings.includes(path)) rmSync(path, { recursive: true });
+			const path = join(subject.memory, name);
+			if (!settings.includes(path)) rmSync(join(home, path), { recursive: true });
 		}
 		const second = await connect();
 		const before = await persist.getSession("lost");
@@ -215,6 +221,18 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 			({ tools, prompt }) => tools.length > 0 && prompt.includes("go on"),
 		);
 		expect(JSON.stringify(asked)).toContain("the word is heron");
+	});
+
+	it("go on in another sandbox by their capsule [session/capsule-moves]", async () => {
+		const capsule = { key: crypto.getRandomValues(new Uint8Array(32)) };
+		const first = await connect({ capsule });
+		await begin(first, "moved");
+		await first.dispose();
+		await using other = await startServer(join(root, "other-home"));
+		await using second = await connect({ capsule, baseUrl: other.url, token: other.token });
+		const session = await second.resumeSession("moved");
+		expect(session.receipt).toMatchObject({ rung: best, restored: expect.arrayContaining(["capsule", ...restored]) });
+		await expectToKnow(session, "elsewhere");
 	});
 
 	if (agent === "codex") {
