@@ -334,6 +334,17 @@ const fs: readonly Requirement[] = [
 	{ id: "fs/move-across", sentence: "A move to another file system keeps content, modes, times and links." },
 	{ id: "fs/paths", sentence: "Relative paths begin at the working directory, `~/` at home; answers are absolute." },
 	{ id: "fs/bad-paths", sentence: "A path that no file can have is refused with a reason, never taken for another." },
+	{ id: "fs/batch", sentence: "An uploaded archive, gzipped or not, is unpacked with modes, times and links." },
+	{
+		id: "fs/batch-hostile",
+		sentence: "No archive writes outside of its target or through a link; a hostile one writes nothing at all.",
+	},
+	{
+		id: "fs/batch-broken",
+		sentence: "An archive that is cut off or damaged is refused, and nothing of it is written.",
+	},
+	{ id: "fs/batch-bomb", sentence: "An archive that unpacks to more than the limits is refused and leaves nothing." },
+	{ id: "fs/archive", sentence: "A directory comes as an archive that gives the same directory again." },
 	{ id: "fs/root", sentence: "With --fs-root nothing outside of it is reached, also not through links." },
 ];
 
