@@ -98,6 +98,32 @@ describe("a session that another client drives", () => {
 		expect(ends).toHaveLength(1);
 	});
 
+	it("is not sent the prompt of a client that was stopped just before it sent it [sdk-fenced-out]", async () => {
+		let goOn: () => void = () => undefined;
+		const stopped = new Promise<void>((resolve) => {
+			goOn = resolve;
+		});
+		const answered: Promise<number>[] = [];
+		const slowFetch: typeof fetch = async (input, init) => {
+			if (!String(init?.body).includes("too late")) return await fetch(input, init);
+			const response = stopped.then(() => fetch(input, { ...init, signal: null }));
+			answered.push(response.then(({ status }) => status));
+			return await response;
+		};
+		const first = await connect("first", { fetch: slowFetch });
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("too late", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("it is about to be sent", () => answered.length > 0);
+		const second = await connect("second");
+		const taken = await second.resumeSession("s", { force: true });
+		expect(await taken.getTurn("k")).toMatchObject({ state: "failed", error: { code: "not_delivered" } });
+		goOn();
+		expect(await answered[0]).toBe(422);
+		await taken.prompt("two");
+		expect(textsOf(await transcript(second, "s")).join("")).toBe("two");
+	});
+
 	it("can be observed as it goes on [sdk-observe]", async () => {
 		const first = await connect("first");
 		const session = await first.createSession({ agent: "mock", id: "s" });

@@ -170,21 +170,26 @@ describe("a session that another client takes up", () => {
 });
 
 describe("a session on a connection that is read for other ones", () => {
-	it.each(["before", "while"])(
-		"gets the end of its turn, which came %s it was taken up, behind what was said before [sdk-takeover]",
-		async (when) => {
-			let isAdopted = false;
+	it.each([
+		{ when: "before it is taken up", slow: "listEvents" },
+		{ when: "while its turns are looked up", slow: "listTurns" },
+		{ when: "while its questions are looked up", slow: "listEvents" },
+	])(
+		"gets the end of its turn, which comes $when, behind what was said before [sdk-takeover]",
+		async ({ when, slow }) => {
+			let isBegun = false;
 			let hear: () => void = () => undefined;
 			const heard = new Promise<void>((resolve) => {
 				hear = resolve;
 			});
 			persist = new (class extends InMemorySessionPersistDriver {
 				override async listTurns(...args: Parameters<InMemorySessionPersistDriver["listTurns"]>) {
-					isAdopted ||= args[0].sessionId === "two";
+					isBegun ||= args[0].sessionId === "two";
+					if (slow === "listTurns" && args[0].sessionId === "two") await heard;
 					return await super.listTurns(...args);
 				}
 				override async listEvents(...args: Parameters<InMemorySessionPersistDriver["listEvents"]>) {
-					if (isAdopted && args[0].sessionId === "two") await heard;
+					if (slow === "listEvents" && isBegun && args[0].sessionId === "two") await heard;
 					return await super.listEvents(...args);
 				}
 			})({ maxEventsPerSession: 10_000 });
@@ -197,10 +202,10 @@ describe("a session on a connection that is read for other ones", () => {
 			const second = await connect();
 			const one = await second.resumeSession("one");
 			// It ends behind the other turn, so that the end of that one has been read by then.
-			if (when === "before") await one.prompt("slow 600");
+			if (when.startsWith("before")) await one.prompt("slow 600");
 			const taking = second.resumeSession("two");
-			await waitUntil("the turn is adopted", () => isAdopted);
-			if (when === "while") await one.prompt("slow 600");
+			await waitUntil("it is being taken up", () => isBegun);
+			if (when.startsWith("while")) await one.prompt("slow 600");
 			// What it has missed is read again, and the other session is not told of it.
 			await second.resumeSession("three");
 			hear();

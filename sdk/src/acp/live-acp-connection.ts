@@ -150,6 +150,30 @@ export class LiveAcpConnection {
 		return await abortable(reply, options.signal);
 	}
 
+	/** Waits again for a reply that was told too early. */
+	expect(request: PendingRequest): void {
+		this.#pending.set(request.id, request);
+	}
+
+	/**
+	 * Makes sure that a request which the server does not have is never accepted, wherever it still waits to be sent: its
+	 * key is used up by an answer to nobody, which goes no further than the server.
+	 *
+	 * @returns `false` when the request was quicker, and has been accepted
+	 */
+	async forbid(requestId: string): Promise<boolean> {
+		const id = `forbid:${requestId}`;
+		const envelope = { jsonrpc: "2.0", id, result: null };
+		try {
+			const signal = this.#stopSending.signal;
+			await this.#outbox.post({ envelope, key: requestId, order: id, path: this.#path, signal });
+			return true;
+		} catch (error) {
+			if (SandboxAgentError.isInstance(error, "idempotency_key_reused")) return false;
+			throw error;
+		}
+	}
+
 	/**
 	 * Sends a request and resolves with its result, after everything the agent said before it has been dealt with.
 	 *

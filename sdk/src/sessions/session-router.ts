@@ -34,9 +34,9 @@ interface Held {
 
 /** A session that is told what it has missed, before what comes meanwhile. */
 interface CatchingUp {
-	/** Id of the last line it has missed. */
-	readonly to: number;
-	readonly held: Held[];
+	/** Id of the last line it has missed; 0 while that is not known yet. */
+	to: number;
+	held: Held[];
 }
 
 /** Per connection: which agent session is which of ours. */
@@ -104,13 +104,18 @@ export class SessionRouter implements ConnectionHandler {
 		{ after, prepare }: { after: number; prepare: () => Promise<void> },
 	): Promise<void> {
 		const routes = this.#routesOf(connection);
-		const to = connection.position?.id ?? 0;
-		const catchingUp: CatchingUp = { to, held: [] };
+		const catchingUp: CatchingUp = { to: 0, held: [] };
 		routes.catchingUp.set(state, catchingUp);
 		routes.sessions.set(agentSessionId, state);
 		try {
 			await prepare();
 			connection.listen();
+			const to = connection.position?.id ?? 0;
+			const isRead = ({ line }: Held) => line !== undefined && line.id <= to;
+			// What has come meanwhile is read again as well, so that all of it comes in order.
+			for (const held of catchingUp.held) if (held.pending && isRead(held)) connection.expect(held.pending);
+			catchingUp.held = catchingUp.held.filter((held) => !isRead(held));
+			catchingUp.to = to;
 			const owns = (owner: unknown) => stateOf(owner) === state;
 			if (to > after) await connection.catchUp({ after, to, agentSessionId, owns });
 		} catch (error) {

@@ -59,7 +59,11 @@ export class Turns {
 	 * has been ended so.
 	 */
 	async adopt(state: SessionState, connection: LiveAcpConnection, record: TurnRecord): Promise<boolean> {
-		const asked = record.connectionId === connection.connectionId ? await this.ask(record) : undefined;
+		const isHere = record.connectionId === connection.connectionId;
+		let asked = isHere ? await this.ask(record) : undefined;
+		// Whoever wrote it down may have been stopped just before it was sent, and go on later.
+		if (isHere && asked?.state === "absent" && !(await connection.forbid(record.requestId)))
+			asked = await this.ask(record);
 		if (asked?.state !== "open" && asked?.state !== "ended") {
 			await this.end(state, record, asked);
 			return false;
