@@ -1,7 +1,7 @@
 import type { DurableSessionDriver, SessionEvent, TurnRecord } from "@sandbox-agent/core/session";
 import type { ReceivedPrompt } from "./agents.ts";
 import type { AskedPrompt, Ledger } from "./ledger.ts";
-import { expectedAnswer, keyOf } from "./prompts.ts";
+import { expectedAnswer, keyOf, textsIn } from "./prompts.ts";
 
 /** What a run promises, in the order in which it is printed. */
 export const PROMISES = {
@@ -10,7 +10,7 @@ export const PROMISES = {
 	order: "every event has its own place, without gaps, and no log is stored out of order or twice",
 	whole: "everything that agents said in completed turns is stored, once",
 	sent: "no prompt has reached an agent twice, and every completed one has, as it was recorded",
-	unknown: "every turn of unknown outcome was under way when a server or an agent was killed",
+	explained: "every turn that failed or is of unknown outcome was under way when a server or an agent was killed",
 	observed: "an observer was told every event once, in its place",
 	leaks: "no process, no connection and no lease is left behind",
 	run: "nothing else went wrong",
@@ -23,6 +23,9 @@ export interface Broken {
 	readonly promise: PromiseName;
 	readonly text: string;
 }
+
+/** First words of what an agent is told of the past. */
+const REPLAY_PREFIX = "Previous session history is replayed below";
 
 /** How long after the death of an agent a prompt may still be on its way to it, in milliseconds. */
 const LATE_MS = 2_000;
@@ -119,7 +122,8 @@ class History {
 		if (asked) this.#checkEnding(asked, turn);
 		this.#checkDelivery(turn, seen);
 		if (state === "completed" && seen) this.#checkAnswer(key, seen);
-		if (state === "unknown") this.#explain(turn);
+		// What was never sent may have had any reason: the death of whoever was about to send it is one.
+		if ((state === "unknown" || state === "failed") && turn.error?.code !== "not_delivered") this.#explain(turn);
 	}
 
 	finish(): void {
@@ -165,24 +169,26 @@ class History {
 		const received = this.#received.get(key) ?? [];
 		if (received.length > 1) this.#say("sent", `${key} has reached agents ${received.length} times`);
 		if (state === "completed" && received.length === 0) this.#say("sent", `${key} is completed, but no agent got it`);
-		if (state === "failed" && received.length > 0)
-			this.#say("sent", `${key} has failed (${error?.code}), but an agent got it`);
+		if (error?.code === "not_delivered" && received.length > 0)
+			this.#say("sent", `${key} was not delivered, but an agent got it`);
 		if (seen && keyOf(seen.blocks) !== key) this.#say("sent", `${key} is recorded with another prompt`);
 	}
 
 	#checkAnswer(key: string, { blocks, answer }: SeenPrompt): void {
 		const expected = expectedAnswer(blocks);
-		if (answer === expected) return;
+		// A message that is sent again, to an agent that is told what was said before, is recorded as it was asked.
+		const retold = answer.startsWith(REPLAY_PREFIX) && answer.endsWith(textsIn(blocks).join(""));
+		if (answer === expected || retold) return;
 		const at = [...expected].findIndex((letter, index) => letter !== answer[index]);
 		const text = `from character ${at}: ${JSON.stringify(answer.slice(Math.max(0, at), at + 60))}`;
 		this.#say("whole", `${key} has ${answer.length} of ${expected.length} characters, ${text}`);
 	}
 
-	#explain({ id: key, createdAt, endedAt = 0, error }: TurnRecord): void {
+	#explain({ id: key, state, createdAt, endedAt = 0, error }: TurnRecord): void {
 		const killed = this.#ledger.faults.some(
 			({ kind, at }) => /^(?:server|agent) killed$/.test(kind) && at >= createdAt - LATE_MS && at <= endedAt,
 		);
-		if (!killed) this.#say("unknown", `${key}: ${error?.message}`);
+		if (!killed) this.#say("explained", `${key} is ${state}: ${error?.code} ${error?.message}`);
 	}
 
 	#say(promise: PromiseName, text: string): void {
