@@ -154,26 +154,21 @@ export class ArchiveReader {
 			if (entry && this.#descriptor !== undefined) this.#complete(this.#descriptor, entry);
 			next();
 		};
-		if (size === 0) {
-			onEnd();
-			return;
-		}
-		// What was written into the archive were buffers, and so are their parts.
-		content.on("data", (piece) => this.#attempt(() => this.#store(piece as Buffer, size, content)));
-		content.on("end", () => this.#attempt(onEnd));
-	}
-
-	#store(piece: Buffer, size: number, content: Source): void {
 		const descriptor = this.#descriptor;
-		// Only files have a content; what other entries carry is skipped.
-		if (descriptor === undefined) return;
-		const written = size <= SMALL ? writeSync(descriptor, piece) : 0;
-		if (written === piece.byteLength) return;
-		content.pause();
-		this.#writing = writeWhole(descriptor, piece, written).then(
-			() => content.resume(),
-			(error: unknown) => this.#fail(error),
-		);
+		if (size === 0) onEnd();
+		else if (descriptor !== undefined && size > SMALL) {
+			this.#writing = writeContent(content, descriptor).then(
+				() => this.#attempt(onEnd),
+				(error: unknown) => this.#fail(error),
+			);
+		} else {
+			// What was written into the archive were buffers, and so are their parts. Only files have a content; what other
+			// entries carry is skipped.
+			content.on("data", (piece) =>
+				this.#attempt(() => descriptor !== undefined && writeWhole(descriptor, piece as Buffer)),
+			);
+			content.on("end", () => this.#attempt(onEnd));
+		}
 	}
 
 	#complete(descriptor: number, { mode, mtime }: ArchiveEntry): void {
@@ -184,7 +179,7 @@ export class ArchiveReader {
 	}
 
 	/** Runs a part of an event: what is thrown there would have no caller. */
-	#attempt(work: () => void): void {
+	#attempt(work: () => unknown): void {
 		try {
 			if (!this.#failure) work();
 		} catch (error) {
@@ -220,10 +215,18 @@ export class ArchiveReader {
 	}
 }
 
-async function writeWhole(descriptor: number, piece: Buffer, from: number): Promise<void> {
-	for (let at = from; at < piece.byteLength; ) {
-		const { bytesWritten } = await writeFrom(descriptor, piece, at, piece.byteLength - at);
-		at += bytesWritten;
+function writeWhole(descriptor: number, piece: Buffer): void {
+	for (let at = 0; at < piece.byteLength; ) at += writeSync(descriptor, piece, at);
+}
+
+/** Reads on only when a piece has been written. */
+async function writeContent(content: Source, descriptor: number): Promise<void> {
+	for await (const piece of content) {
+		const bytes = piece as Buffer;
+		for (let at = 0; at < bytes.byteLength; ) {
+			const { bytesWritten } = await writeFrom(descriptor, bytes, at, bytes.byteLength - at);
+			at += bytesWritten;
+		}
 	}
 }
 
