@@ -345,6 +345,10 @@ const fs: readonly Requirement[] = [
 	},
 	{ id: "fs/batch-bomb", sentence: "An archive that unpacks to more than the limits is refused and leaves nothing." },
 	{ id: "fs/archive", sentence: "A directory comes as an archive that gives the same directory again." },
+	{
+		id: "fs/fuzz",
+		sentence: "No path, range or archive, however odd, crashes the server or reaches out of its place.",
+	},
 	{ id: "fs/root", sentence: "With --fs-root nothing outside of it is reached, also not through links." },
 ];
 
