@@ -168,6 +168,36 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(items.map(({ state }) => state)).toEqual(["completed", "completed", "completed"]);
 		});
 
+		it("take over all sessions of one that was killed, whichever of them is faster [sdk/takeover-killed]", async () => {
+			const ids = Array.from({ length: 12 }, (_, index) => `s${index}`);
+			const first = start("first");
+			const made = await Promise.all(ids.map((id) => first.call({ call: "create", id })));
+			const cut = ids.map((id) => first.call({ call: "prompt", id, text: "slow 4000", key: "k" }));
+			const cutOff = Promise.allSettled(cut);
+			await Promise.all(ids.map((id) => spoken(id, 2)));
+			await first.kill();
+			await cutOff;
+
+			const others = [start("second"), start("third")];
+			await Promise.all(
+				ids.map(async (id) => {
+					const prompt = { call: "prompt", id, text: "slow 4000", key: "k" } as const;
+					const outcomes = await Promise.allSettled(others.map((backend) => backend.call(prompt)));
+					expect(outcomes).toContainEqual({ status: "fulfilled", value: END });
+					// One that was slower is told who has it, or the outcome.
+					for (const outcome of outcomes) {
+						if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "session_in_use" });
+					}
+				}),
+			);
+			for (const [index, id] of ids.entries()) {
+				const history = await events(id);
+				expectWhole(history);
+				expect(textsOf(history)).toEqual(slowSteps);
+				expect(await promptsToAgent(runtime, made[index])).toEqual(["slow 4000"]);
+			}
+		});
+
 		it("are not disturbed by one that was stopped and comes back [sdk/takeover-stopped]", async () => {
 			const first = start("first");
 			const made = await first.call({ call: "create", id: "s" });
@@ -232,6 +262,25 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			const history = await events("s");
 			expectWhole(history);
 			expect(textsOf(history)).toEqual([...slowSteps, "again"]);
+		});
+
+		it("take a session from each other in the middle of what its agent says, and lose nothing [sdk/takeover-stopped]", async () => {
+			const pair = [start("first"), start("second")] as const;
+			const made = await pair[0].call({ call: "create", id: "s" });
+			const prompt = { call: "prompt", id: "s", text: "flood 20000 40", key: "k" } as const;
+			const cut = pair[0].call(prompt).catch((error: unknown) => error);
+			await spoken("s", 100);
+			for (let round = 1; round <= 6; round++) {
+				await pair[(round % 2) as 0 | 1].call({ call: "resume", id: "s", force: true });
+			}
+			expect(await pair[0].call(prompt)).toMatchObject(END);
+			expect(await cut).toMatchObject({ code: "lease_lost" });
+			const history = await events("s");
+			expectWhole(history);
+			expect(textsOf(history).map((text) => Number.parseInt(text, 10))).toEqual(
+				Array.from({ length: 20_000 }, (_, index) => index + 1),
+			);
+			expect(await promptsToAgent(runtime, made)).toEqual(["flood 20000 40"]);
 		});
 
 		it("share an agent: each is asked for its own sessions, and none ends it for the others [sdk/shared-agent]", async () => {
@@ -308,6 +357,23 @@ describe.each([inPostgres, inSqlite])("backends that share $name", (kind) => {
 			expect(await second.call({ call: "prompt", id: "s", text: "after" })).toMatchObject(END);
 			expectWhole(await events("s"));
 			expect((await store.driver.getSession("s"))?.sandboxId).toBe(sandboxId);
+		});
+
+		it("are asked again what nobody has answered when one is replaced [sdk/detach]", async () => {
+			const first = start("first", { ttlMs: 60_000 });
+			await first.call({ call: "create", id: "s" });
+			await first.call({ call: "hold", id: "s" });
+			const cut = first.call({ call: "prompt", id: "s", text: "permission", key: "k" });
+			const outcome = expect(cut).rejects.toMatchObject({ code: "client_disposed" });
+			await waitUntil("it is asked", () => first.asked.length === 1);
+			await first.call({ call: "detach" });
+			await outcome;
+			const second = start("second");
+			await second.call({ call: "permit", id: "s", reply: "once" });
+			expect(await second.call({ call: "prompt", id: "s", text: "permission", key: "k" })).toMatchObject(END);
+			expect(second.asked).toEqual(first.asked);
+			expect(textsOf(await events("s")).join("")).toBe("You allowed it: the tests pass.");
+			expectWhole(await events("s"));
 		});
 
 		it("hand their sessions over when one is replaced while its agents work [sdk/detach]", async () => {
