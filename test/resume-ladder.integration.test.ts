@@ -94,10 +94,10 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 	});
 
 	afterAll(async () => {
-		await server[Symbol.asyncDispose]();
-		await model.close();
-		await namespace.close();
-		rmSync(root, { recursive: true, force: true });
+		await server?.[Symbol.asyncDispose]();
+		await model?.close();
+		await namespace?.close();
+		if (root) rmSync(root, { recursive: true, force: true });
 	});
 
 	/** A server whose agent is told of the model, and remembers nothing. */

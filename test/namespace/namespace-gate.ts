@@ -60,9 +60,11 @@ export class NamespaceGate implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.#outer.close();
 		for (const socket of this.#sockets) socket.destroy();
-		const ended = once(this.#inner, "exit");
-		this.#inner.stdin?.end();
-		await ended;
+		if (this.#inner.exitCode === null) {
+			const ended = once(this.#inner, "exit");
+			this.#inner.stdin?.end();
+			await ended;
+		}
 		rmSync(this.#folder, { recursive: true, force: true });
 	}
 
