@@ -13,7 +13,9 @@ describe("PostgresSessionPersistDriver", () => {
 	it("opens nothing before it is used", async () => {
 		const driver = new PostgresSessionPersistDriver({ connectionString: "postgres://127.0.0.1:1/none" });
 		await driver.close();
-		await expect(driver.getSession("s")).rejects.toMatchObject({ code: "store_failed", retryable: false });
+		const closed = { code: "store_failed", retryable: false };
+		await expect(driver.getSession("s")).rejects.toMatchObject(closed);
+		await expect(driver.watch(() => undefined)).rejects.toMatchObject(closed);
 	});
 });
 

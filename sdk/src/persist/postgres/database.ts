@@ -68,6 +68,7 @@ export class Database {
 	/** A connection to keep. Whoever asked for it gives it back with `release(true)`. @throws store_failed */
 	async connect(): Promise<PoolClient> {
 		try {
+			this.#checkOpen();
 			await this.#prepare();
 			const pool = await this.#openForWatching();
 			if (!this.#watchPool && pool.options.max < 2) {
@@ -91,7 +92,7 @@ export class Database {
 
 	async #repeat<Result>(attempt: () => Promise<Result>): Promise<Result> {
 		for (let failures = 1; ; failures++) {
-			if (this.#closed) throw new SandboxAgentError("store_failed", "the store is closed", { retryable: false });
+			this.#checkOpen();
 			try {
 				return await attempt();
 			} catch (error) {
@@ -99,6 +100,10 @@ export class Database {
 			}
 			await systemClock.sleep(backoffDelay(failures, PAUSES));
 		}
+	}
+
+	#checkOpen(): void {
+		if (this.#closed) throw new SandboxAgentError("store_failed", "the store is closed", { retryable: false });
 	}
 
 	async #transact<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
