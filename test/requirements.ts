@@ -26,6 +26,7 @@ export const AREAS = [
 	"start",
 	"local",
 	"docker",
+	"process",
 ] as const;
 
 const wire: readonly Requirement[] = [
@@ -274,6 +275,117 @@ const server: readonly Requirement[] = [
 ];
 
 /** Beside those that the package lists itself. */
+const processes: readonly Requirement[] = [
+	{
+		id: "process/run",
+		sentence: "A run answers with exit code, signal and both streams, and reads nothing unless it is given something.",
+	},
+	{
+		id: "process/run-background",
+		sentence: "A run does not wait for what it leaves in the background, and that goes on.",
+	},
+	{
+		id: "process/run-timeout",
+		sentence:
+			"A run whose time is up is ended with its whole process group, also when it ignores that, and answers what it said.",
+	},
+	{
+		id: "process/run-output",
+		sentence: "A run keeps the first bytes of each stream, says when there was more, and is not held up by it.",
+	},
+	{ id: "process/run-caller-gone", sentence: "A run whose caller goes away is ended." },
+	{
+		id: "process/run-live",
+		sentence: "A run can tell its output as it comes, without losing any of it to a slow reader.",
+	},
+	{ id: "process/environment", sentence: "A process inherits the server's environment without the server's token." },
+	{
+		id: "process/spawn-failure",
+		sentence:
+			"A program that cannot be started answers 502 and says what is missing: program, interpreter, permission or cwd.",
+	},
+	{
+		id: "process/huge-arguments",
+		sentence: "Arguments that the system cannot take are an error answer, and the server goes on.",
+	},
+	{ id: "process/bad-request", sentence: "A request that means nothing answers 400 or 422 and starts nothing." },
+	{
+		id: "process/managed",
+		sentence: "A process is described while it runs and after its end, with exit code or signal.",
+	},
+	{
+		id: "process/order",
+		sentence: "Processes are numbered by their start, failed ones included, and listed by number.",
+	},
+	{
+		id: "process/delete",
+		sentence: "A process is forgotten on demand when it has ended; its followers still get everything.",
+	},
+	{
+		id: "process/limit",
+		sentence: "No more processes run at a time than configured; those that have ended do not count.",
+	},
+	{
+		id: "process/no-terminal",
+		sentence: "A process on a terminal is refused by the code pty_unavailable where there are none.",
+	},
+	{
+		id: "process/stop",
+		sentence: "A stop ends a process with its children, those that ignore it or outlived the process included.",
+	},
+	{ id: "process/kill", sentence: "A stop does not kill what ignores it; a kill ends process and children." },
+	{
+		id: "process/escape",
+		sentence: "Ending a process reaches what it has started in a session of its own, where the system tells.",
+	},
+	{
+		id: "process/shutdown",
+		sentence: "A server that stops ends every process, what ignores signals and what forked away included.",
+	},
+	{ id: "process/input", sentence: "Input is base64 unless it says otherwise, and stays open until its end is sent." },
+	{ id: "process/input-closed", sentence: "Input to a process that has ended or whose input is closed answers 409." },
+	{
+		id: "process/input-unread",
+		sentence: "A process that does not read its input costs bounded memory: more input answers 429.",
+	},
+	{
+		id: "process/restart",
+		sentence:
+			"A process with a restart policy is started again, without its old children, until it succeeds, has used its tries or is stopped.",
+	},
+	{
+		id: "process/config",
+		sentence: "The limits of processes are told and set as a whole, and hold for the next process.",
+	},
+	{
+		id: "process/ended-bounded",
+		sentence: "Of processes that have ended the newest are remembered, within a number and a size of logs.",
+	},
+	{
+		id: "process/logs",
+		sentence:
+			"The log of a process has its bytes as they were, in order, by sequence, and is asked for by stream, place and length.",
+	},
+	{
+		id: "process/log-bounded",
+		sentence: "The log of a process keeps the newest output within its limit, also of a gigabyte without a newline.",
+	},
+	{
+		id: "process/follow-ends",
+		sentence: "Following a process ends when it has ended and everything was sent, and tells how it ended.",
+	},
+	{
+		id: "process/follow-resume",
+		sentence: "Following goes on behind a sequence, and names the server's run that sequences belong to.",
+	},
+	{ id: "process/follow-gap", sentence: "A follower is told which sequences it missed." },
+	{ id: "process/follow-keeps-up", sentence: "A follower that reads loses nothing, however fast the process writes." },
+	{
+		id: "process/follow-slow",
+		sentence: "A follower that does not read costs no memory and does not hold the process up for long.",
+	},
+];
+
 const sdk: readonly Requirement[] = [
 	{
 		id: "sdk/takeover-killed",
@@ -433,5 +545,6 @@ export const REQUIREMENTS: readonly Requirement[] = [
 	...start,
 	...local,
 	...docker,
+	...processes,
 	...SDK_REQUIREMENTS,
 ];

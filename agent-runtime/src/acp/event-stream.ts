@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { HEADERS } from "@sandbox-agent/core/api";
+import { Bell } from "../log/bell.ts";
 import { type EventLog, encodeServerSentEvents } from "../log/index.ts";
 import type { AcpConnection } from "./connection.ts";
 
@@ -101,26 +102,5 @@ async function pump(options: EventStreamOptions, log: EventLog): Promise<void> {
 		response.off("drain", ring);
 		response.off("close", ring);
 		connection.ended.removeEventListener("abort", farewell);
-	}
-}
-
-/** Wakes one waiter; a ring while nobody waits is kept for the next wait. */
-class Bell {
-	#rung = false;
-	#wake: (() => void) | undefined;
-
-	ring(): void {
-		this.#rung = true;
-		this.#wake?.();
-	}
-
-	async wait(): Promise<void> {
-		if (!this.#rung) {
-			await new Promise<void>((resolve) => {
-				this.#wake = resolve;
-			});
-			this.#wake = undefined;
-		}
-		this.#rung = false;
 	}
 }

@@ -91,7 +91,8 @@ function toEndpoint(name: RouteName, route: Route, handlers: RouteHandlers, maxB
 	};
 }
 
-function readJson(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** The bytes of a JSON body. @throws unsupported_media_type, and what `readBody` throws */
+export function readJson(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
 	const mediaType = request.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
 	return mediaType === "application/json" ? readBody(request, { maxBytes }) : Promise.reject(jsonExpected());
 }

@@ -13,6 +13,8 @@ export const RAW_ROUTES = [
 	"writeFsFile",
 	"uploadFsBatch",
 	"downloadFsArchive",
+	"runProcess",
+	"getProcessLogs",
 ] as const satisfies readonly RouteName[];
 
 export type RawRouteName = (typeof RAW_ROUTES)[number];

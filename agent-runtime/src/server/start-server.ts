@@ -18,6 +18,7 @@ import { Guard, hostName } from "./guard.ts";
 import { type Listener, listen } from "./listen.ts";
 import type { Logger } from "./logger.ts";
 import { isLoopbackAddress, urlHost } from "./loopback.ts";
+import { ProcessHost } from "./process-host.ts";
 import { RequestLog } from "./request-log.ts";
 import { readToken, TokenFile, type TokenSource } from "./token.ts";
 
@@ -119,29 +120,38 @@ function assemble(
 	const tokenFile = writeTokenFile(options, token, port, state);
 	const leftovers = state.ledger.killLeftovers();
 	leftovers.then(
-		(groups) => groups.length > 0 && logger.warn("ended agents of an earlier server", { groups: groups.join(",") }),
-		(error: unknown) => logger.error("agents of an earlier server could not be ended", { error: String(error) }),
+		(groups) => groups.length > 0 && logger.warn("ended processes of an earlier server", { groups: groups.join(",") }),
+		(error: unknown) => logger.error("processes of an earlier server could not be ended", { error: String(error) }),
 	);
+	// Nothing starts before what an earlier server left running is gone.
+	const ledger = () =>
+		leftovers.then(
+			() => state.ledger,
+			() => state.ledger,
+		);
 	const agents = createAgentHost({
 		dataDirectory: environment.dataDirectory,
 		environment: environment.variables,
 		homeDirectory: environment.homeDirectory,
 		serverProgram: options.program,
 		requirePreinstall: environment.requirePreinstall,
-		// No agent starts before those of an earlier server are gone.
-		ledger: () =>
-			leftovers.then(
-				() => state.ledger,
-				() => state.ledger,
-			),
+		ledger,
 		logger,
 	});
 	const { acpRequestTimeoutMs: requestTimeoutMs } = environment;
+	const onError = (message: string, error: unknown) =>
+		logger.error(message, { error: error instanceof Error ? error.message : String(error) });
+	const processes = new ProcessHost({
+		environment: environment.variables,
+		serverProgram: options.program,
+		ledger,
+		maxBodyBytes: options.maxBodyBytes,
+		onError,
+	});
 	const acp = new AcpHost({
 		stateDirectory: state.path,
 		startAgent: (agent, start) => agents.start(agent, start),
-		onError: (message, error) =>
-			logger.error(message, { error: error instanceof Error ? error.message : String(error) }),
+		onError,
 		limits: { maxMessageBytes: options.maxBodyBytes, ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }) },
 	});
 	const files = new FilesHost({ homeDirectory: environment.homeDirectory, root: options.fsRoot });
@@ -160,6 +170,7 @@ function assemble(
 			...createAgentRoutes({ agents, runningSinceMs: (id) => acp.runningSinceMs(id) }),
 			...createCapsuleRoutes(agents),
 			...acp.handlers,
+			...processes.handlers,
 			...files.handlers,
 		},
 		pages: createUiPages(),
@@ -177,7 +188,7 @@ function assemble(
 	const stop = async () => {
 		const connections = listener.close();
 		clearTimeout(later);
-		await Promise.all([acp.close(), agents.close()]);
+		await Promise.all([acp.close(), agents.close(), processes.close()]);
 		const cut = setTimeout(listener.cut, CONNECTION_GRACE_MS);
 		await connections;
 		clearTimeout(cut);

@@ -36,6 +36,23 @@ export type {
 	FsWriteResponse,
 } from "./files.ts";
 export type { HealthResponse } from "./health.ts";
+export type {
+	ProcessConfig,
+	ProcessCreateRequest,
+	ProcessInfo,
+	ProcessInputRequest,
+	ProcessInputResponse,
+	ProcessListQuery,
+	ProcessListResponse,
+	ProcessLogEntry,
+	ProcessLogsResponse,
+	ProcessLogsStream,
+	ProcessOwner,
+	ProcessRestart,
+	ProcessRunBody,
+	ProcessRunResponse,
+	ProcessState,
+} from "./processes.ts";
 export {
 	defineRoute,
 	type HttpMethod,

@@ -19,6 +19,19 @@ import {
 	writeFsFile,
 } from "./files.ts";
 import { getHealth, getRoot } from "./health.ts";
+import {
+	createProcess,
+	deleteProcess,
+	getProcess,
+	getProcessConfig,
+	getProcessLogs,
+	killProcess,
+	listProcesses,
+	runProcess,
+	sendProcessInput,
+	setProcessConfig,
+	stopProcess,
+} from "./processes.ts";
 
 /** The whole HTTP contract. The server mounts it, the client calls through it, the OpenAPI document lists it. */
 export const ROUTES = {
@@ -46,6 +59,17 @@ export const ROUTES = {
 	statFs,
 	uploadFsBatch,
 	downloadFsArchive,
+	getProcessConfig,
+	setProcessConfig,
+	runProcess,
+	createProcess,
+	listProcesses,
+	getProcess,
+	deleteProcess,
+	stopProcess,
+	killProcess,
+	sendProcessInput,
+	getProcessLogs,
 } as const;
 
 export type Routes = typeof ROUTES;

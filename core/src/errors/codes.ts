@@ -139,6 +139,12 @@ export const ERROR_CODES = {
 	image_not_found: { status: 404, title: "Image Not Found", retryable: false },
 	platform_unsupported: { status: 501, title: "Platform Unsupported", retryable: false },
 	credentials_missing: { status: 401, title: "Credentials Missing", retryable: false },
+	pty_unavailable: {
+		status: 501,
+		title: "PTY Unavailable",
+		retryable: false,
+		hint: "start the process without `tty`",
+	},
 	// Sessions and their store.
 	store_failed: { status: 500, title: "Store Failed", retryable: true },
 	record_unsupported: {

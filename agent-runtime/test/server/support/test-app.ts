@@ -1,8 +1,11 @@
 import { openSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import type { ProcessInfo } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
+import { DEFAULT_LIMITS } from "../../../src/processes/process-limits.ts";
 import { createHealthRoutes } from "../../../src/routes/health.ts";
+import type { ProcessHandlers } from "../../../src/routes/processes.ts";
 import { createRootRoutes } from "../../../src/routes/root.ts";
 import { createUiPages } from "../../../src/routes/ui.ts";
 import { Cors, type CorsOptions } from "../../../src/server/cors.ts";
@@ -46,6 +49,31 @@ const NO_CAPABILITIES = {
 	streamingDeltas: false,
 	itemStarted: false,
 	sharedProcess: false,
+};
+
+const PROCESS: ProcessInfo = {
+	id: "proc_1",
+	command: "true",
+	args: [],
+	tty: false,
+	interactive: false,
+	owner: "user",
+	status: "exited",
+	createdAtMs: 0,
+};
+
+const processHandlers: ProcessHandlers = {
+	getProcessConfig: () => DEFAULT_LIMITS,
+	setProcessConfig: ({ body }) => body,
+	runProcess: async ({ response }) => sendJson(response, 200, {}),
+	createProcess: () => PROCESS,
+	listProcesses: () => ({ processes: [] }),
+	getProcess: () => PROCESS,
+	deleteProcess: () => undefined,
+	stopProcess: () => PROCESS,
+	killProcess: () => PROCESS,
+	sendProcessInput: () => ({ bytesWritten: 0 }),
+	getProcessLogs: async ({ response }) => sendJson(response, 200, {}),
 };
 
 /** The application on a real port, with handlers that echo what reached them. */
@@ -93,6 +121,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 			log: { epoch: "none", head: 0 },
 		}),
 		closeAcp: () => undefined,
+		...processHandlers,
 		listFsEntries: async ({ response }) => sendJson(response, 200, []),
 		readFsFile: async ({ response }) => sendText(response, 200, "application/octet-stream", ""),
 		writeFsFile: async ({ response }) => sendJson(response, 200, {}),
