@@ -26,6 +26,7 @@ export const AREAS = [
 	"start",
 	"local",
 	"docker",
+	"chaos",
 	"process",
 ] as const;
 
@@ -527,6 +528,26 @@ const docker: readonly Requirement[] = [
 	{ id: "docker/nothing-left", sentence: "destroy() removes the container, also twice." },
 ];
 
+const chaos: readonly Requirement[] = [
+	{
+		id: "chaos/turns",
+		sentence:
+			"Whatever is killed, every accepted prompt has one turn, one prompt event and one reply, and one end is told.",
+	},
+	{
+		id: "chaos/updates",
+		sentence: "Whatever is killed, every update is stored once and in order, and observers are told each once.",
+	},
+	{
+		id: "chaos/sent-once",
+		sentence: "Whatever is killed, no prompt reaches an agent twice, and what is called undelivered reached none.",
+	},
+	{
+		id: "chaos/leaks",
+		sentence: "After many kills and takeovers no process, server or lease is left behind.",
+	},
+];
+
 /** Everything the tests must cite. */
 export const REQUIREMENTS: readonly Requirement[] = [
 	...wire,
@@ -546,5 +567,6 @@ export const REQUIREMENTS: readonly Requirement[] = [
 	...local,
 	...docker,
 	...processes,
+	...chaos,
 	...SDK_REQUIREMENTS,
 ];

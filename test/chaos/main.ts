@@ -7,12 +7,13 @@ import { hasPostgres, ownPostgresStore, sqliteStore } from "./stores.ts";
 
 const USAGE = `Kills everything at random under sessions that prompt all the time, and checks what is promised of them.
 
-  pnpm chaos [--minutes 10] [--sessions 16] [--store postgres|sqlite] [--seed <text>]
+  pnpm chaos [--minutes 10] [--sessions 16] [--store postgres|sqlite] [--seed <text>] [--keep]
 
   --minutes    how long things go wrong
   --sessions   how many sessions prompt
   --store      where they are kept; postgres where it is installed, else sqlite
-  --seed       the same faults and prompts as in the run that printed it`;
+  --seed       the same faults and prompts as in the run that printed it
+  --keep       leave the run's log and what was stored, also when every promise was kept`;
 
 const USAGE_ERROR = 2;
 
@@ -23,6 +24,7 @@ function parse() {
 			sessions: { type: "string", default: "16" },
 			store: { type: "string", default: hasPostgres() ? "postgres" : "sqlite" },
 			seed: { type: "string", default: randomBytes(4).toString("hex") },
+			keep: { type: "boolean", default: false },
 			help: { type: "boolean", default: false },
 		},
 	});
@@ -34,7 +36,7 @@ function parse() {
 	if (values.store !== "postgres" && values.store !== "sqlite") {
 		throw new Error(`--store takes postgres or sqlite, not '${values.store}'`);
 	}
-	return { minutes, sessions, store: values.store, seed: values.seed, help: values.help };
+	return { minutes, sessions, store: values.store, seed: values.seed, keep: values.keep, help: values.help };
 }
 
 async function main(): Promise<number> {
@@ -49,7 +51,7 @@ async function main(): Promise<number> {
 		console.log(USAGE);
 		return 0;
 	}
-	const { minutes, sessions, store, seed } = options;
+	const { minutes, sessions, store, seed, keep } = options;
 	const interruption = new AbortController();
 	for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interruption.abort());
 	console.log(`seed ${seed}: ${sessions} sessions on ${store} for ${minutes} min`);
@@ -57,6 +59,7 @@ async function main(): Promise<number> {
 	const result = await run({
 		seed,
 		sessions,
+		keep,
 		store: store === "postgres" ? ownPostgresStore : sqliteStore,
 		durationMs: minutes * 60_000,
 		signal: interruption.signal,

@@ -12,6 +12,8 @@ import { allEvents, allTurns, type Broken, type Findings, verify } from "./verif
 export interface RunOptions extends SceneOptions {
 	/** How long things go wrong, in milliseconds. */
 	readonly durationMs: number;
+	/** Leave what there is to look at, also when every promise was kept. @default false */
+	readonly keep?: boolean | undefined;
 	/** Ends the faults early. */
 	readonly signal: AbortSignal;
 	/** Told now and then how it goes. */
@@ -35,7 +37,7 @@ export interface RunResult extends Findings {
 	readonly faults: ReadonlyMap<string, number>;
 	/** Restored sessions by the way in which they were. */
 	readonly receipts: ReadonlyMap<string, number>;
-	/** Where everything was left, when a promise was broken. */
+	/** Where everything was left, when it was. */
 	readonly folder: string | undefined;
 }
 
@@ -68,7 +70,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
 	broken.push(...(await findLeaks(scene)));
 	const findings = await verify(scene.driver, ledger, scene.agents.received);
 	broken.push(...findings.broken, ...ledger.broken.map((text): Broken => ({ promise: "run", text })));
-	if (broken.length > 0) {
+	const isKept = options.keep || broken.length > 0;
+	if (isKept) {
 		scene.keep();
 		await writeDump(scene, broken);
 	}
@@ -79,7 +82,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 		takeovers: ledger.takeovers,
 		faults: countBy(ledger.faults, ({ kind }) => kind),
 		receipts: ledger.receipts,
-		folder: broken.length > 0 ? scene.folder : undefined,
+		folder: isKept ? scene.folder : undefined,
 	};
 }
 

@@ -22,15 +22,18 @@ export async function sqliteStore(folder: string): Promise<ChaosStore> {
 export async function postgresStore(connectionString: string): Promise<ChaosStore> {
 	const stores = new PostgresStores(connectionString);
 	const schema = stores.newSchema();
+	// Others may use the same server.
+	const address = new URL(connectionString);
+	address.searchParams.set("application_name", schema);
 	const driver = stores.open({ schema });
 	await driver.listSessions();
 	await driver.close();
 	return {
-		options: { kind: "postgres", connectionString, schema },
+		options: { kind: "postgres", connectionString: address.href, schema },
 		async cut() {
 			const { rowCount } = await stores.admin.query(
-				`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-				WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+				[schema],
 			);
 			return rowCount ?? 0;
 		},
