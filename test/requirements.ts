@@ -385,6 +385,35 @@ const processes: readonly Requirement[] = [
 		id: "process/follow-slow",
 		sentence: "A follower that does not read costs no memory and does not hold the process up for long.",
 	},
+	{
+		id: "process/client-run",
+		sentence:
+			"The client's run takes text or bytes as input, tells output as it comes, and ends the command when it is aborted.",
+	},
+	{
+		id: "process/client-errors",
+		sentence:
+			"A command that cannot be started rejects with stream_error, and one that means nothing with invalid_request.",
+	},
+	{
+		id: "process/client-managed",
+		sentence: "The client starts, lists, writes to, ends and forgets processes, and sets their limits.",
+	},
+	{
+		id: "process/client-follow",
+		sentence:
+			"A followed log ends with its process or by its caller; a listener that throws is reported and harms nothing.",
+	},
+	{
+		id: "process/client-reconnects",
+		sentence: "A followed log survives broken connections: nothing is missed and nothing is told twice.",
+	},
+	{ id: "process/client-gap", sentence: "Output that the server did not keep for a follower is told as a gap." },
+	{
+		id: "process/client-restart",
+		sentence:
+			"A followed log of a server that was restarted ends with not_found, and is never that of another process.",
+	},
 ];
 
 const sdk: readonly Requirement[] = [
@@ -434,7 +463,7 @@ const fs: readonly Requirement[] = [
 	{ id: "fs/shrinks", sentence: "A file that gets shorter while it is read ends the connection, not the answer." },
 	{ id: "fs/write", sentence: "A written file has every byte; mode, owner and links of what it replaces stay." },
 	{ id: "fs/atomic", sentence: "Readers of a file that is written see the old content or the new one, whole." },
-	{ id: "fs/client-gone", sentence: "An upload whose client goes away leaves nothing." },
+	{ id: "fs/client-gone", sentence: "A client that goes away in the middle leaves nothing: no file, none open." },
 	{ id: "fs/list", sentence: "A listing has every entry, hidden ones and links as what they are, at any number." },
 	{ id: "fs/problems", sentence: "Missing is 404, denied 403, in the way 409: each with the absolute path." },
 	{ id: "fs/odd-names", sentence: "Names with line breaks, emoji and percent signs work; those not UTF-8 are listed." },

@@ -92,6 +92,8 @@ async function sendRange(
 			await written;
 			[filling, sending] = [sending, filling];
 			written = writePiece(response, sending.subarray(0, bytesRead));
+			// Its failure is told where it is awaited, which is not before the next read has ended.
+			written.catch(() => undefined);
 			at += bytesRead;
 		}
 	} finally {

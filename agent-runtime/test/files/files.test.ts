@@ -6,6 +6,7 @@ import {
 	linkSync,
 	lstatSync,
 	mkdirSync,
+	readdirSync,
 	readFileSync,
 	readlinkSync,
 	statSync,
@@ -107,6 +108,28 @@ describe("reading a file", () => {
 				{ status: 400, code: "invalid_request" },
 				expect.stringContaining("path is not a file: /"),
 			]);
+		}
+	});
+
+	it("ends when the client goes away, with nothing left over [fs/client-gone]", async () => {
+		await using server = await startFileServer();
+		writeFileSync(server.path("a"), Buffer.alloc(64 * 1024 * 1024));
+		const open = () =>
+			readdirSync("/proc/self/fd", { withFileTypes: true }).filter(({ name }) => {
+				try {
+					return readlinkSync(`/proc/self/fd/${name}`) === server.path("a");
+				} catch {
+					// It was that of the listing itself.
+					return false;
+				}
+			});
+		for (const path of ["file?path=a", "archive"]) {
+			const outgoing = request({ port: server.port, path: `/v1/fs/${path}`, headers: AUTHORIZED }).end();
+			const [incoming] = await once(outgoing, "response");
+			await once(incoming, "data");
+			expect(open()).toHaveLength(1);
+			incoming.destroy();
+			await expect.poll(open).toEqual([]);
 		}
 	});
 
