@@ -10,6 +10,19 @@ export type {
 	AgentInstallResponse,
 	AgentListResponse,
 	HealthResponse,
+	ProcessConfig,
+	ProcessCreateRequest,
+	ProcessInfo,
+	ProcessInputResponse,
+	ProcessListQuery,
+	ProcessListResponse,
+	ProcessLogEntry,
+	ProcessLogsResponse,
+	ProcessLogsStream,
+	ProcessOwner,
+	ProcessRestart,
+	ProcessRunResponse,
+	ProcessState,
 } from "@sandbox-agent/core/api";
 export { type ProblemDetails, SandboxAgentError, type SandboxAgentErrorCode } from "@sandbox-agent/core/errors";
 export type {
@@ -59,6 +72,20 @@ export type {
 	SandboxAgentStartOptions,
 } from "./options.ts";
 export { InMemorySessionPersistDriver, type InMemorySessionPersistDriverOptions } from "./persist/memory.ts";
+export type {
+	ProcessExit,
+	ProcessFollowOptions,
+	ProcessInputRequest,
+	ProcessLogFollowQuery,
+	ProcessLogGap,
+	ProcessLogListener,
+	ProcessLogStream,
+	ProcessLogSubscription,
+	ProcessLogsQuery,
+	ProcessRunOptions,
+	ProcessRunRequest,
+	ProcessSignalQuery,
+} from "./processes/process-types.ts";
 export type { AgentQuery, AgentQueryOptions } from "./resources/agents.ts";
 export { SandboxAgent } from "./sandbox-agent.ts";
 export type { CapsuleOptions } from "./sessions/capsules.ts";

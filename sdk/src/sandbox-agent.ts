@@ -10,6 +10,14 @@ import {
 	type AgentInstallResponse,
 	type AgentListResponse,
 	type HealthResponse,
+	type ProcessConfig,
+	type ProcessCreateRequest,
+	type ProcessInfo,
+	type ProcessInputResponse,
+	type ProcessListQuery,
+	type ProcessListResponse,
+	type ProcessLogsResponse,
+	type ProcessRunResponse,
 	ROUTES,
 } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
@@ -42,7 +50,19 @@ import {
 } from "./options.ts";
 import { adaptDriver } from "./persist/adapt.ts";
 import { InMemorySessionPersistDriver } from "./persist/memory.ts";
+import type {
+	ProcessFollowOptions,
+	ProcessInputRequest,
+	ProcessLogFollowQuery,
+	ProcessLogListener,
+	ProcessLogStream,
+	ProcessLogSubscription,
+	ProcessRunOptions,
+	ProcessRunRequest,
+	ProcessSignalQuery,
+} from "./processes/process-types.ts";
 import { type AgentQueryOptions, Agents } from "./resources/agents.ts";
+import { Processes } from "./resources/processes.ts";
 import { compilePolicy } from "./sessions/permission-policy.ts";
 import type {
 	PermissionReply,
@@ -80,6 +100,7 @@ export class SandboxAgent implements AsyncDisposable {
 	readonly #link: ServerLink;
 	readonly #http: HttpClient;
 	readonly #agents: Agents;
+	readonly #processes: Processes;
 	readonly #sessions: Sessions;
 	readonly #baseUrl: string;
 	#attachment: Attachment | undefined;
@@ -109,6 +130,7 @@ export class SandboxAgent implements AsyncDisposable {
 		if (options.onStatus) this.#link.onStatus(options.onStatus);
 		this.#http = new HttpClient(this.#link);
 		this.#agents = new Agents(this.#http);
+		this.#processes = new Processes(this.#http, this.#link, report);
 		this.#sessions = new Sessions({
 			link: this.#link,
 			http: this.#http,
@@ -210,6 +232,103 @@ export class SandboxAgent implements AsyncDisposable {
 	/** The ACP connections of the server, those of other clients included. */
 	async listAcpServers(options: RequestOptions = {}): Promise<AcpServerListResponse> {
 		return await this.#http.call(ROUTES.listAcpServers, options);
+	}
+
+	/** The limits of processes. */
+	async getProcessConfig(options?: RequestOptions): Promise<ProcessConfig> {
+		return await this.#processes.config(options);
+	}
+
+	/** Sets the limits of processes, all of them, until the server ends. Returns them as they are now. */
+	async setProcessConfig(config: ProcessConfig, options?: RequestOptions): Promise<ProcessConfig> {
+		return await this.#processes.setConfig(config, options);
+	}
+
+	/**
+	 * Runs a command to its end; no shell is involved. What it leaves running in the background is not waited for. A
+	 * time-out is a result; an abort, and a lost connection, end the command with all it has started.
+	 *
+	 * @example
+	 * const { exitCode, stdout } = await sdk.runProcess({ command: "sh", args: ["-c", "npm test"], timeoutMs: 120_000 });
+	 * @throws stream_error when it cannot be started
+	 */
+	async runProcess(request: ProcessRunRequest, options?: ProcessRunOptions): Promise<ProcessRunResponse> {
+		return await this.#processes.run(request, options);
+	}
+
+	/**
+	 * Starts a process that goes on until it ends or is ended, also without this client.
+	 * @throws stream_error when it cannot be started @throws conflict when too many run
+	 */
+	async createProcess(request: ProcessCreateRequest, options?: RequestOptions): Promise<ProcessInfo> {
+		return await this.#processes.create(request, options);
+	}
+
+	/** Running processes and the newest of those that have ended, oldest first. */
+	async listProcesses(query?: ProcessListQuery, options?: RequestOptions): Promise<ProcessListResponse> {
+		return await this.#processes.list(query, options);
+	}
+
+	/** @throws not_found */
+	async getProcess(id: string, options?: RequestOptions): Promise<ProcessInfo> {
+		return await this.#processes.get(id, options);
+	}
+
+	/** Asks a process and its children to end, and waits for it. One that ignores that still runs afterwards. @throws not_found */
+	async stopProcess(id: string, query?: ProcessSignalQuery, options?: RequestOptions): Promise<ProcessInfo> {
+		return await this.#processes.stop(id, query, options);
+	}
+
+	/** Ends a process and its children at once. @throws not_found */
+	async killProcess(id: string, query?: ProcessSignalQuery, options?: RequestOptions): Promise<ProcessInfo> {
+		return await this.#processes.kill(id, query, options);
+	}
+
+	/** Forgets a process that has ended, and its log. @throws not_found @throws conflict while it runs */
+	async deleteProcess(id: string, options?: RequestOptions): Promise<void> {
+		await this.#processes.delete(id, options);
+	}
+
+	/** Writes to the input of a process, and closes it with `eof`. @throws conflict when the input is closed */
+	async sendProcessInput(
+		id: string,
+		request: ProcessInputRequest,
+		options?: RequestOptions,
+	): Promise<ProcessInputResponse> {
+		return await this.#processes.input(id, request, options);
+	}
+
+	/** The output of a process that is kept. @throws not_found */
+	async getProcessLogs(
+		id: string,
+		query?: ProcessLogFollowQuery,
+		options?: RequestOptions,
+	): Promise<ProcessLogsResponse> {
+		return await this.#processes.logs(id, query, options);
+	}
+
+	/**
+	 * Tells a listener the output of a process, from the oldest that is kept on, until it has ended. Broken connections are
+	 * made again, and nothing is told twice. Resolves when the server has answered. @throws not_found
+	 */
+	async followProcessLogs(
+		id: string,
+		listener: ProcessLogListener,
+		query?: ProcessLogFollowQuery,
+		options?: ProcessFollowOptions,
+	): Promise<ProcessLogSubscription> {
+		return await this.#processes.follow(id, listener, query, options);
+	}
+
+	/**
+	 * The same to iterate over. Output is read as it is consumed: a consumer that is slow for long misses what the server
+	 * does not keep, and is told so by `onGap`.
+	 *
+	 * @example
+	 * for await (const { data } of sdk.streamProcessLogs(id)) process.stdout.write(Buffer.from(data, "base64"));
+	 */
+	streamProcessLogs(id: string, query?: ProcessLogFollowQuery, options?: ProcessFollowOptions): ProcessLogStream {
+		return this.#processes.stream(id, query, options);
 	}
 
 	/**

@@ -68,7 +68,7 @@ export function createProcessRoutes({ table, launcher, maxBodyBytes }: ProcessRo
 			const options = runOptions(body, table.limits, goneSignal(response));
 			const program = checkProgram(body);
 			if (wantsEvents(request)) {
-				await sendRun(response, (attach) => runProgram(launcher, program, { ...options, attach }));
+				await sendRun(response, body.live ?? true, (attach) => runProgram(launcher, program, { ...options, attach }));
 				return;
 			}
 			sendJson(response, 200, await runProgram(launcher, program, options));
@@ -122,8 +122,8 @@ export function createProcessRoutes({ table, launcher, maxBodyBytes }: ProcessRo
 			}
 			beginEvents(response, headers);
 			if (request.method !== "HEAD") {
-				const tellsGaps = query.tail === undefined;
-				await followLog({ process, response, wants, after, tellsGaps, heartbeatMs: HEARTBEAT_MS });
+				const isTail = query.tail !== undefined;
+				await followLog({ process, response, wants, after, isTail, heartbeatMs: HEARTBEAT_MS });
 			}
 			response.end();
 		},
@@ -145,6 +145,7 @@ function runOptions(body: ProcessRunBody, limits: ProcessConfig, signal: AbortSi
 /** Sends the output of a run as it comes, and its result. The run is held up by a reader that is slower than it. */
 async function sendRun(
 	response: ServerResponse,
+	isLive: boolean,
 	run: (attach: NonNullable<RunOptions["attach"]>) => Promise<ProcessRunResponse>,
 ): Promise<void> {
 	let heartbeat: NodeJS.Timeout | undefined;
@@ -158,6 +159,7 @@ async function sendRun(
 				child.stderr.resume();
 			});
 			let sequence = 0;
+			if (!isLive) return () => undefined;
 			return (stream, data) => {
 				sequence += 1;
 				if (response.write(logEvent({ sequence, stream, timestampMs: Date.now(), data }), "latin1")) return;

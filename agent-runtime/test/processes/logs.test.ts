@@ -183,6 +183,8 @@ describe("following a process", () => {
 		const tail = await follow(server, id, "&tail=1");
 		await tail.ended;
 		expect(tail.dataOf("gap")).toEqual([]);
+		const after = Number(tail.dataOf("log")[0]?.sequence) - 1;
+		expect(tail.events[0]).toMatchObject({ event: "start", id: String(after) });
 	});
 
 	it("loses nothing of a process that writes faster than anybody reads [process/follow-keeps-up]", async () => {

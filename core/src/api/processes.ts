@@ -52,6 +52,8 @@ const runBody = () =>
 		maxOutputBytes: z.nullish(wholeNumber()),
 		/** What it reads from its input, which is closed behind it. @default nothing */
 		stdin: z.optional(z.object({ data: z.string(), encoding: z.nullish(z.string()) })),
+		/** For a reader of events: tell output as it comes. @default true */
+		live: z.optional(z.boolean()),
 	});
 
 const runReply = () =>
@@ -168,8 +170,8 @@ export const runProcess = defineRoute({
 	description:
 		"Answers when the command has ended; what it has left running in the background is not waited for, and goes on. At " +
 		"its time-out, and when the caller goes away, the command is ended with all its process group. With `accept: " +
-		"text/event-stream` output is sent as it comes, as `event: log` like that of a managed process, and the result as " +
-		"`event: result`.",
+		"text/event-stream` the answer begins at once and has signs of life: output is sent as it comes, as `event: log` like " +
+		"that of a managed process, unless `live` is false, and the result as `event: result`.",
 	body: runBody,
 	replies: [{ status: 200, description: "It has ended, or its time was up", body: runReply }],
 	errors: spawnErrors,
@@ -259,7 +261,8 @@ export const getProcessLogs = defineRoute({
 	summary: "The output of a process, or its stream",
 	description:
 		"`follow=true` answers with server-sent events: `event: log` carries one entry, its `id` is the sequence; `event: " +
-		"gap` names sequences that are not kept any more; `event: exit` says how the process ended and is the last one. The " +
+		"gap` names sequences that are not kept any more; with `tail`, `event: start` names the sequence behind which it " +
+		"begins; `event: exit` says how the process ended and is the last one. The " +
 		"header `sandbox-agent-log` names the server's run: sequences of another run belong to another process.",
 	query: () =>
 		z.object({

@@ -20,6 +20,16 @@ export async function readEventStream(
 	onEvents: (events: EventSourceMessage[]) => Promise<boolean>,
 	options: EventStreamOptions,
 ): Promise<void> {
+	for await (const events of eventBatches(body, options)) {
+		if (await onEvents(events)) return;
+	}
+}
+
+/** The same for a reader that takes the events of a chunk when it wants them. */
+export async function* eventBatches(
+	body: ReadableStream<Uint8Array>,
+	options: EventStreamOptions,
+): AsyncGenerator<EventSourceMessage[], void> {
 	let events: EventSourceMessage[] = [];
 	const parser = createParser({ onEvent: (event) => events.push(event) });
 	const decoder = new TextDecoder();
@@ -33,7 +43,7 @@ export async function readEventStream(
 			if (events.length === 0) continue;
 			const batch = events;
 			events = [];
-			if (await onEvents(batch)) return;
+			yield batch;
 		}
 	} finally {
 		// Whatever ended the reading, the connection is not used any more; a cancel that fails changes nothing.
