@@ -9,6 +9,17 @@ export type {
 	AgentInstallRequest,
 	AgentInstallResponse,
 	AgentListResponse,
+	FsActionResponse,
+	FsDeleteQuery,
+	FsEntriesQuery,
+	FsEntry,
+	FsMoveRequest,
+	FsMoveResponse,
+	FsPathQuery,
+	FsStat,
+	FsUploadBatchQuery,
+	FsUploadBatchResponse,
+	FsWriteResponse,
 	HealthResponse,
 	ProcessConfig,
 	ProcessCreateRequest,
@@ -59,6 +70,7 @@ export {
 	UnsupportedSessionConfigOptionError,
 	UnsupportedSessionValueError,
 } from "./errors/index.ts";
+export type { FileBody } from "./http/body.ts";
 export type { RequestOptions } from "./http/request.ts";
 export type { RecoveryOptions } from "./http/server-link.ts";
 export { buildInspectorUrl, type InspectorUrlOptions } from "./inspector-url.ts";
@@ -87,6 +99,7 @@ export type {
 	ProcessSignalQuery,
 } from "./processes/process-types.ts";
 export type { AgentQuery, AgentQueryOptions } from "./resources/agents.ts";
+export type { FsArchiveQuery, FsReadOptions, FsWriteOptions, FsWriteResult } from "./resources/files.ts";
 export { SandboxAgent } from "./sandbox-agent.ts";
 export type { CapsuleOptions } from "./sessions/capsules.ts";
 export type {

@@ -9,6 +9,16 @@ import {
 	type AgentInstallRequest,
 	type AgentInstallResponse,
 	type AgentListResponse,
+	type FsActionResponse,
+	type FsDeleteQuery,
+	type FsEntriesQuery,
+	type FsEntry,
+	type FsMoveRequest,
+	type FsMoveResponse,
+	type FsPathQuery,
+	type FsStat,
+	type FsUploadBatchQuery,
+	type FsUploadBatchResponse,
 	type HealthResponse,
 	type ProcessConfig,
 	type ProcessCreateRequest,
@@ -32,6 +42,7 @@ import type {
 	SessionModeState,
 } from "@sandbox-agent/core/session";
 import { platform } from "#platform";
+import type { FileBody } from "./http/body.ts";
 import { HttpClient } from "./http/client.ts";
 import type { RequestOptions } from "./http/request.ts";
 import { type LinkTarget, ServerLink } from "./http/server-link.ts";
@@ -62,6 +73,13 @@ import type {
 	ProcessSignalQuery,
 } from "./processes/process-types.ts";
 import { type AgentQueryOptions, Agents } from "./resources/agents.ts";
+import {
+	Files,
+	type FsArchiveQuery,
+	type FsReadOptions,
+	type FsWriteOptions,
+	type FsWriteResult,
+} from "./resources/files.ts";
 import { Processes } from "./resources/processes.ts";
 import { compilePolicy } from "./sessions/permission-policy.ts";
 import type {
@@ -101,6 +119,7 @@ export class SandboxAgent implements AsyncDisposable {
 	readonly #http: HttpClient;
 	readonly #agents: Agents;
 	readonly #processes: Processes;
+	readonly #files: Files;
 	readonly #sessions: Sessions;
 	readonly #baseUrl: string;
 	#attachment: Attachment | undefined;
@@ -131,6 +150,7 @@ export class SandboxAgent implements AsyncDisposable {
 		this.#http = new HttpClient(this.#link);
 		this.#agents = new Agents(this.#http);
 		this.#processes = new Processes(this.#http, this.#link, report);
+		this.#files = new Files(this.#http);
 		this.#sessions = new Sessions({
 			link: this.#link,
 			http: this.#http,
@@ -232,6 +252,67 @@ export class SandboxAgent implements AsyncDisposable {
 	/** The ACP connections of the server, those of other clients included. */
 	async listAcpServers(options: RequestOptions = {}): Promise<AcpServerListResponse> {
 		return await this.#http.call(ROUTES.listAcpServers, options);
+	}
+
+	/** The entries of a directory, unsorted. Links are told as what they are, a `file`. @throws not_found */
+	async listFsEntries(query?: FsEntriesQuery, options?: RequestOptions): Promise<FsEntry[]> {
+		return await this.#files.list(query, options);
+	}
+
+	/** The content of a file, or of a part of it, in memory. @throws not_found @throws precondition_failed */
+	async readFsFile(query: FsPathQuery, options?: FsReadOptions): Promise<Uint8Array> {
+		return await this.#files.read(query, options);
+	}
+
+	/**
+	 * The content of a file as it comes: any size, constant memory. When the connection breaks, it goes on where it was; it
+	 * fails with `precondition_failed` when the file is another by then. `timeoutMs` limits the wait for the first byte.
+	 * @throws not_found
+	 */
+	async readFsFileStream(query: FsPathQuery, options?: FsReadOptions): Promise<ReadableStream<Uint8Array>> {
+		return await this.#files.readStream(query, options);
+	}
+
+	/**
+	 * Writes a file: all of it or nothing. A body in memory is sent again when the connection breaks; a stream cannot be.
+	 * @throws precondition_failed @throws disk_full
+	 */
+	async writeFsFile(query: FsPathQuery, body: FileBody, options?: FsWriteOptions): Promise<FsWriteResult> {
+		return await this.#files.write(query, body, options);
+	}
+
+	/** Deletes a file, a link or a directory. @throws not_found @throws conflict when a directory is not empty */
+	async deleteFsEntry(query: FsDeleteQuery, options?: RequestOptions): Promise<FsActionResponse> {
+		return await this.#files.delete(query, options);
+	}
+
+	/** Makes a directory and those above it. One that exists is fine. @throws conflict */
+	async mkdirFs(query: FsPathQuery, options?: RequestOptions): Promise<FsActionResponse> {
+		return await this.#files.mkdir(query, options);
+	}
+
+	/** Moves or renames a file or directory. @throws not_found @throws conflict when something is there already */
+	async moveFs(request: FsMoveRequest, options?: RequestOptions): Promise<FsMoveResponse> {
+		return await this.#files.move(request, options);
+	}
+
+	/** What a path leads to. Links are followed. @throws not_found */
+	async statFs(query: FsPathQuery, options?: RequestOptions): Promise<FsStat> {
+		return await this.#files.stat(query, options);
+	}
+
+	/** Unpacks a tar archive, gzipped or not, into a directory: all of it or nothing. @throws invalid_request @throws conflict */
+	async uploadFsBatch(
+		body: FileBody,
+		query?: FsUploadBatchQuery,
+		options?: RequestOptions,
+	): Promise<FsUploadBatchResponse> {
+		return await this.#files.uploadBatch(body, query, options);
+	}
+
+	/** A directory with all it holds as a tar archive. `timeoutMs` limits the wait for the first byte. @throws not_found */
+	async downloadFsArchive(query?: FsArchiveQuery, options?: RequestOptions): Promise<ReadableStream<Uint8Array>> {
+		return await this.#files.downloadArchive(query, options);
 	}
 
 	/** The limits of processes. */

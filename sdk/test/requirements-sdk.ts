@@ -347,4 +347,14 @@ export const SDK_REQUIREMENTS = [
 		id: "sdk-made-once",
 		sentence: "A session that two clients make at the same time is made once, and the other client gets that one.",
 	},
+	{ id: "sdk-files", sentence: "Files can be written, read, listed, looked at, moved and deleted." },
+	{ id: "sdk-files-streams", sentence: "Files of any size stream both ways; the error of a caller's stream is told." },
+	{ id: "sdk-files-etag", sentence: "Reading and writing a file can be bound to one content of it." },
+	{ id: "sdk-files-archives", sentence: "Directories come and go as archives." },
+	{ id: "sdk-files-limits", sentence: "A transfer ends with the caller's signal and time limit, and leaves nothing." },
+	{
+		id: "sdk-files-resume",
+		sentence: "A stream of a file goes on where it was when its connection breaks, and never mixes two contents.",
+	},
+	{ id: "sdk-files-repeat", sentence: "File calls that may be repeated are, when their connection breaks." },
 ] as const satisfies readonly { id: string; sentence: string }[];

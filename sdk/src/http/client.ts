@@ -11,6 +11,16 @@ export type CallInput<Definition extends Route> = RequestOptions & {
 	body?: RouteBody<Definition>;
 	/** Do not wait for the server's first answer. @default false */
 	ungated?: boolean;
+	/** Whether sending it twice does no harm. @default by the method */
+	repeatable?: boolean;
+	/** Called before it is sent again. */
+	onRepeat?: () => void;
+};
+
+/** What one request fills into its route, its body as it is sent. */
+export type RequestInput<Definition extends Route> = Omit<CallInput<Definition>, "body" | "timeoutMs"> & {
+	headers?: Readonly<Record<string, string>>;
+	body?: BodyInit | undefined;
 };
 
 /** Methods that may be repeated without doing something twice. */
@@ -38,40 +48,48 @@ export class HttpClient {
 		input: CallInput<Definition> = {},
 	): Promise<RouteResult<Definition>> {
 		return await withLimits(`${route.method} ${route.path}`, input, async (signal) => {
-			if (!input.ungated) await this.#link.ready(signal);
-			const response = await this.#send(
-				route,
-				requestPath(route.path, { params: input.params, query: input.query }),
-				input.body,
+			const { body } = input;
+			const response = await this.request(route, {
+				...input,
 				signal,
-			);
+				headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+				body: body === undefined ? undefined : JSON.stringify(body),
+			});
 			if (response.status === 204) return undefined as RouteResult<Definition>;
 			// The server built the body from the same table; members this build does not know pass through.
 			return (await response.json()) as RouteResult<Definition>;
 		});
 	}
 
-	async #send(route: Route, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
-		const headers = {
-			accept: "application/json",
-			...(body === undefined ? {} : { "content-type": "application/json" }),
-		};
+	/**
+	 * Sends a request and returns its successful answer, the body unread. Recovers like `call`, until the answer has begun.
+	 *
+	 * @throws SandboxAgentError with the code of the problem document, `connection_lost`, or the signal's reason
+	 */
+	async request<const Definition extends Route>(
+		route: Definition,
+		{ params, query, headers, body, signal, ungated, repeatable, onRepeat }: RequestInput<Definition>,
+	): Promise<Response> {
+		if (!ungated) await this.#link.ready(signal);
+		const path = requestPath(route.path, { params, query });
+		const mayRepeat = repeatable ?? REPEATABLE.has(route.method);
 		for (let attempt = 1; ; attempt++) {
 			try {
-				const response = await this.#link.send(path, {
-					method: route.method,
-					headers,
-					body: body === undefined ? undefined : JSON.stringify(body),
-					signal,
-				});
+				const response = await this.#link.send(path, { method: route.method, headers, body, signal });
 				if (response.ok) return response;
 				throw (await decodeError(response, this.#link.isKeyed)).error;
 			} catch (error) {
 				const lost = SandboxAgentError.isInstance(error, "connection_lost");
-				if (!lost || attempt >= TRIES || !REPEATABLE.has(route.method)) throw error;
+				if (!lost || attempt >= TRIES || !mayRepeat) throw error;
 				await this.#link.recover(error.detail, signal);
+				onRepeat?.();
 			}
 		}
+	}
+
+	/** Waits until the server can be reached again. Rejects when that was given up. */
+	async recover(reason: string, signal: AbortSignal | undefined): Promise<void> {
+		await this.#link.recover(reason, signal);
 	}
 }
 

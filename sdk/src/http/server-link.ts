@@ -136,6 +136,8 @@ export class ServerLink {
 				method: request.method,
 				headers: this.#headers(endpoint, request.headers),
 				...(request.body === undefined ? {} : { body: request.body }),
+				// Required for a body that is sent while the answer may come already.
+				...(request.body instanceof ReadableStream ? { duplex: "half" } : {}),
 				signal,
 			});
 			this.#observe(response);
