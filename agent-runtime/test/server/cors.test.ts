@@ -54,7 +54,7 @@ describe("with methods, headers and credentials", () => {
 		expect(answer).toMatchObject({
 			"access-control-allow-methods": "GET,post",
 			"access-control-allow-headers":
-				"Content-Type,x-foo,authorization,last-event-id,idempotency-key,prefer,sandbox-agent-log",
+				"Content-Type,x-foo,authorization,last-event-id,idempotency-key,prefer,sandbox-agent-log,range,if-range,if-match,if-none-match",
 		});
 	});
 
