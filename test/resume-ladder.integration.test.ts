@@ -196,6 +196,18 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 		expect(await session.prompt("SAY: first words")).toMatchObject({ stopReason: "end_turn" });
 	});
 
+	it("go on in another sandbox by their capsule [session/capsule-moves]", async () => {
+		const capsule = { key: crypto.getRandomValues(new Uint8Array(32)) };
+		const first = await connect({ capsule });
+		await begin(first, "moved");
+		await first.dispose();
+		await using other = await startServer(join(root, "other-home"));
+		await using second = await connect({ capsule, baseUrl: other.url, token: other.token });
+		const session = await second.resumeSession("moved");
+		expect(session.receipt).toMatchObject({ rung: best, restored: expect.arrayContaining(["capsule", ...restored]) });
+		await expectToKnow(session, "elsewhere");
+	});
+
 	it("are told what was said when the agent has lost them, unless that is forbidden [session/real-agents]", async () => {
 		const first = await connect();
 		await begin(first, "lost");
@@ -223,17 +235,20 @@ describe.skipIf(!available.available).each(SUBJECTS)("sessions of $agent", skip,
 		expect(JSON.stringify(asked)).toContain("the word is heron");
 	});
 
-	it("go on in another sandbox by their capsule [session/capsule-moves]", async () => {
-		const capsule = { key: crypto.getRandomValues(new Uint8Array(32)) };
-		const first = await connect({ capsule });
-		await begin(first, "moved");
-		await first.dispose();
-		await using other = await startServer(join(root, "other-home"));
-		await using second = await connect({ capsule, baseUrl: other.url, token: other.token });
-		const session = await second.resumeSession("moved");
-		expect(session.receipt).toMatchObject({ rung: best, restored: expect.arrayContaining(["capsule", ...restored]) });
-		await expectToKnow(session, "elsewhere");
-	});
+	if (agent === "pi") {
+		it("are told what was said where their capsule cannot be put back, and why is told, too [session/capsule-moves]", async () => {
+			const first = await connect({ capsule: { key: new Uint8Array(32).fill(1) } });
+			await begin(first, "locked");
+			await first.dispose();
+			await using other = await startServer(join(root, "home-without-key"));
+			const access = { baseUrl: other.url, token: other.token };
+			await using second = await connect({ ...access, capsule: { key: new Uint8Array(32).fill(2) } });
+			const session = await second.resumeSession("locked");
+			expect(session.receipt?.rung).toBe("replay");
+			const reason = expect.stringMatching(/^the capsule could not be put back: .*capsule\.key is another one/);
+			expect(session.receipt?.tried).toContainEqual({ rung: "load", reason });
+		});
+	}
 
 	if (agent === "codex") {
 		it("are told what was said when the agent resumes what it has lost [session/real-agents]", async () => {
