@@ -1,5 +1,5 @@
 /** The content of a file that is sent: in memory, or as a stream of any kind, Node's included. */
-export type FileBody = BodyInit | AsyncIterable<Uint8Array>;
+export type FileBody = BodyInit | Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Whether a body is still there when it has been sent. */
 export function isRepeatable(body: FileBody): boolean {
@@ -15,7 +15,9 @@ export class SentBody {
 
 	constructor(body: FileBody) {
 		if (body instanceof ReadableStream) this.init = this.#watched(piecesOf(body));
-		else this.init = isAsyncIterable(body) ? this.#watched(body[Symbol.asyncIterator]()) : body;
+		else if (isAsyncIterable(body)) this.init = this.#watched(body[Symbol.asyncIterator]());
+		// The types of platforms disagree about which views of memory are a body; all of them send these.
+		else this.init = body as BodyInit;
 	}
 
 	#watched(pieces: AsyncIterator<Uint8Array>): ReadableStream<Uint8Array> {
