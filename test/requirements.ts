@@ -414,6 +414,11 @@ const processes: readonly Requirement[] = [
 		sentence:
 			"A followed log of a server that was restarted ends with not_found, and is never that of another process.",
 	},
+	{
+		id: "process/published-client",
+		sentence: "The process calls of the published 0.4.2 client work, and its followed logs end with the process.",
+	},
+	{ id: "process/leftovers", sentence: "A starting server ends the processes left behind by one that was killed." },
 ];
 
 const sdk: readonly Requirement[] = [
