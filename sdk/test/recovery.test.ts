@@ -1,4 +1,10 @@
-import { SandboxAgent, SandboxDestroyedError, type StatusEvent } from "sandbox-agent";
+import {
+	InMemorySessionPersistDriver,
+	SandboxAgent,
+	type SandboxAgentConnectOptions,
+	SandboxDestroyedError,
+	type StatusEvent,
+} from "sandbox-agent";
 import { describe, expect, it } from "vitest";
 import { FaultProxy } from "./support/fault-proxy.ts";
 import { RuntimeProvider } from "./support/runtime-provider.ts";
@@ -109,13 +115,14 @@ describe("a client whose server is killed in the middle of a prompt", () => {
 });
 
 describe("a client behind a network that breaks", () => {
-	async function setUp(recovery: object = {}) {
+	async function setUp(recovery: object = {}, options: Partial<SandboxAgentConnectOptions> = {}) {
 		const server = await RuntimeServer.start();
 		const proxy = await FaultProxy.start(() => server.port);
 		const client = await SandboxAgent.connect({
 			baseUrl: proxy.url,
 			token: server.token,
 			recovery: { ...quick, ...recovery },
+			...options,
 		});
 		const stack = new AsyncDisposableStack();
 		stack.use(server);
@@ -176,6 +183,27 @@ describe("a client behind a network that breaks", () => {
 		await session.prompt("hello");
 		at.proxy.freeze();
 		expect(await session.prompt("still there?", { timeoutMs: 20_000 })).toMatchObject({ stopReason: "end_turn" });
+	});
+
+	it("asks again what a connection that died silently swallows [sdk-half-open]", async () => {
+		const persist = new InMemorySessionPersistDriver();
+		await using at = await setUp({ idleMs: 300, answerMs: 300 }, { persist });
+		const session = await at.client.createSession({ agent: "mock", id: "s" });
+		await session.prompt("hello");
+		await at.client.detach();
+		const { url: baseUrl } = at.proxy;
+		const recovery = { ...quick, idleMs: 300, answerMs: 300 };
+		await using second = await SandboxAgent.connect({ baseUrl, token: at.server.token, persist, recovery });
+		const swallowed = new Set<string>();
+		at.proxy.fault = (head) => {
+			const [asked = ""] = /^GET \/v1\/acp\/[^ ]*/.exec(head) ?? [];
+			if (asked === "" || swallowed.has(asked)) return "none";
+			swallowed.add(asked);
+			return "black-hole";
+		};
+		expect((await second.resumeSession("s")).receipt?.rung).toBe("live");
+		expect(await (await second.getSession("s"))?.prompt("still there?")).toMatchObject({ stopReason: "end_turn" });
+		expect(swallowed.size).toBe(2);
 	});
 
 	/** A turn during which something breaks: it has to end as if nothing had. */

@@ -219,6 +219,32 @@ describe("a session on a connection that is read for other ones", () => {
 	);
 });
 
+it("what an agent told while it loaded a session is left out by the client that takes it over, too [sdk-load-silent]", async () => {
+	await leave("dispose", "the blue whale");
+	const first = await connect({ resume: { allow: ["load"] } });
+	const other = await first.createSession({ agent: "mock", id: "other" });
+	await first.resumeSession("s");
+	const before = textsOf(await transcript(first, "s"));
+	await first.detach();
+	let read: () => void = () => undefined;
+	const reading = new Promise<void>((resolve) => {
+		read = resolve;
+	});
+	const second = await connect({
+		fetch: async (input, init) => {
+			if (init?.method === "GET" && /\/acp\/[^/]+$/.test(String(input))) await reading;
+			return await fetch(input, init);
+		},
+	});
+	// The connection is read from before the load, because this session knows nothing of what came since.
+	await second.resumeSession(other.id);
+	const session = await second.resumeSession("s");
+	expect(session.receipt?.rung).toBe("live");
+	read();
+	await session.prompt("go on");
+	expect(textsOf(await transcript(second, "s"))).toEqual([...before, "go ", "on"]);
+});
+
 describe("a session whose server was killed", () => {
 	it("gets the last words of its agent from the log, and its turn an end [sdk-log-drained]", async () => {
 		await using own = await RuntimeServer.start();

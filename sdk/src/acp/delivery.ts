@@ -14,6 +14,11 @@ export function isUndelivered(error: unknown): error is Error {
 	return error instanceof Error && undelivered.has(error);
 }
 
+/** Whether the server says that it does not know the connection: it asks for an agent to start, or knows no such path. */
+export function isForgotten(error: SandboxAgentError): boolean {
+	return error.code === "invalid_request" || error.status === 404;
+}
+
 /** Codes after which a connection is of no use: its agent, or what the server knew of it, is gone. */
 const DEAD_CONNECTION_CODES = new Set<SandboxAgentErrorCode>([
 	"agent_process_exited",

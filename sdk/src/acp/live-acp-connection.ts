@@ -3,12 +3,12 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { LogPosition } from "@sandbox-agent/core/session";
 import { abortable, unref } from "@sandbox-agent/core/util";
 import { requestPath } from "../http/client.ts";
-import { decodeError } from "../http/decode-error.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import type { ErrorReporter } from "../listeners.ts";
+import { askState } from "./ask-state.ts";
 import { copyOf, exitError, toError } from "./connection-errors.ts";
 import type { ConnectionHandler, LogLine, PendingRequest } from "./connection-handler.ts";
-import { isConnectionDead, isResendable, isUndelivered, markUndelivered } from "./delivery.ts";
+import { isConnectionDead, isForgotten, isResendable, isUndelivered, markUndelivered } from "./delivery.ts";
 import {
 	type Envelope,
 	fromRpcError,
@@ -148,6 +148,16 @@ export class LiveAcpConnection {
 			this.#pending.set(request.id, { ...request, willRetry: false, isAdopted: true, settle });
 		});
 		return await abortable(reply, options.signal);
+	}
+
+	/** Waits no longer for some replies: whoever waits for one gets the error, and when it comes it belongs to nobody. */
+	forget(owns: (owner: unknown) => boolean, error: Error): void {
+		for (const { id, owner, settle } of [...this.#pending.values()]) {
+			if (!owns(owner)) continue;
+			this.#pending.delete(id);
+			this.#fallback.take(id);
+			settle({ error });
+		}
 	}
 
 	/** Waits again for a reply that was told too early. */
@@ -368,11 +378,11 @@ export class LiveAcpConnection {
 
 	/** A server that asks for the agent of a connection it had before has forgotten the connection. */
 	#explain(error: unknown): unknown {
-		if (!SandboxAgentError.isInstance(error) || !isUndelivered(error)) return error;
-		if (error.code !== "invalid_request" && error.status !== 404) return error;
+		if (!SandboxAgentError.isInstance(error) || !isForgotten(error)) return error;
 		const detail = `the server does not know connection ${this.connectionId} of ${this.agent} any more`;
-		const details = { sessionId: this.connectionId };
-		return markUndelivered(new SandboxAgentError("session_not_found", detail, { cause: error, details }));
+		const options = { cause: error, details: { sessionId: this.connectionId } };
+		if (!isUndelivered(error)) return new SandboxAgentError("outcome_unknown", detail, options);
+		return markUndelivered(new SandboxAgentError("session_not_found", detail, options));
 	}
 
 	async #read(): Promise<void> {
@@ -422,16 +432,10 @@ export class LiveAcpConnection {
 
 	/** The reply to a request that cannot be repeated word by word. @throws reply_evicted */
 	async #askState(id: string): Promise<ReplyEnvelope | undefined> {
-		const path = requestPath(ROUTES.getAcpState.path, {
-			params: { server_id: this.connectionId },
-			query: { key: id },
-		});
-		const response = await this.#options.link.send(path, { method: "GET", signal: this.#stopReading.signal });
-		if (!response.ok) throw (await decodeError(response, this.#options.link.isKeyed)).error;
-		const state: unknown = await response.json();
-		const request = isObject(state) && isObject(state.request) ? state.request : {};
-		if (isObject(request.reply)) return { ...request.reply, id };
-		if (request.state !== "ended") return undefined;
+		const options = { key: id, signal: this.#stopReading.signal };
+		const state = await askState(this.#options.link, this.connectionId, options);
+		if (isObject(state?.request?.reply)) return { ...state.request.reply, id };
+		if (state?.request?.state !== "ended") return undefined;
 		throw new SandboxAgentError("reply_evicted", `the reply to request ${id} is no longer retained`);
 	}
 

@@ -3,6 +3,7 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { backoffDelay, systemClock } from "@sandbox-agent/core/util";
 import type { EventSourceMessage } from "eventsource-parser";
 import { decodeError } from "../http/decode-error.ts";
+import { sendPromptly } from "../http/send-promptly.ts";
 import type { ServerLink } from "../http/server-link.ts";
 import { readEventStream } from "./event-stream.ts";
 
@@ -98,7 +99,10 @@ export class LogReader {
 	/** One stream, until it ends. Returns the end of the whole reading, where it is one. */
 	async #readOnce(signal: AbortSignal): Promise<LogEnd | undefined> {
 		const { link, path, handler } = this.#options;
-		const response = await link.send(path, { method: "GET", headers: this.#headers(), signal });
+		const request = { method: "GET", headers: this.#headers(), signal };
+		// The stream of a connection that may still come into being begins when that does.
+		const mayWait = !link.isKeyed || this.#options.mayAppear();
+		const response = mayWait ? await link.send(path, request) : await sendPromptly(link, path, request);
 		if (!response.ok) {
 			const { error, fromGateway } = await decodeError(response, link.isKeyed);
 			if (error.status !== 404 || fromGateway) throw error;

@@ -1,8 +1,9 @@
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { backoffDelay, systemClock } from "@sandbox-agent/core/util";
 import { decodeError } from "../http/decode-error.ts";
+import { sendPromptly } from "../http/send-promptly.ts";
 import type { ServerLink } from "../http/server-link.ts";
-import { markUndelivered } from "./delivery.ts";
+import { isForgotten, markUndelivered } from "./delivery.ts";
 import { type Envelope, isReply, parseEnvelope, type ReplyEnvelope } from "./envelope.ts";
 
 /** One message to send. */
@@ -16,9 +17,6 @@ export interface OutgoingMessage {
 	readonly path: string;
 	readonly signal?: AbortSignal | undefined;
 }
-
-/** Slowest upload that is waited for, in bytes per millisecond. */
-const SLOWEST_UPLOAD = 50;
 
 /**
  * A server without idempotency keys holds the answer back until the agent has replied. An exchange that breaks after so
@@ -80,6 +78,8 @@ export class Outbox {
 
 	async #send(message: OutgoingMessage): Promise<ReplyEnvelope | undefined> {
 		const body = JSON.stringify(message.envelope);
+		/** Whether an earlier try may have been accepted although nobody told us. */
+		let mayHaveArrived = false;
 		for (let failures = 0; ; ) {
 			const began = Date.now();
 			try {
@@ -88,12 +88,15 @@ export class Outbox {
 				const { error, fromGateway } = await decodeError(response, this.#link.isKeyed);
 				const retry = fromGateway || error.code === "queue_full";
 				if (!retry || !this.#link.isKeyed || ++failures >= TRIES) {
-					throw fromGateway ? error : markUndelivered(error);
+					// A server that has forgotten the connection has also forgotten what it accepted for it.
+					throw fromGateway || (mayHaveArrived && isForgotten(error)) ? error : markUndelivered(error);
 				}
+				mayHaveArrived ||= fromGateway;
 				await systemClock.sleep(backoffDelay(failures, RETRY), { signal: message.signal ?? this.#link.signal });
 			} catch (error) {
 				if (!SandboxAgentError.isInstance(error, "connection_lost") || message.signal?.aborted) throw error;
 				if (!this.#link.isKeyed && Date.now() - began >= SILENT_EXCHANGE_MS) return undefined;
+				mayHaveArrived = true;
 				await this.#link.recover(error.detail, message.signal);
 				if (!this.#link.isKeyed || ++failures >= TRIES) throw error;
 			}
@@ -101,23 +104,11 @@ export class Outbox {
 	}
 
 	async #post(message: OutgoingMessage, body: string): Promise<Response> {
-		const limit = new AbortController();
+		const headers = { ...requestHeaders(message), prefer: "respond-async" };
+		const request = { method: "POST", headers, body, signal: message.signal };
 		// A server that honours `respond-async` answers at once; one that stays silent did not get the message.
-		const answerMs = this.#link.recovery.answerMs + body.length / SLOWEST_UPLOAD;
-		const onSilence = () => {
-			limit.abort(new SandboxAgentError("connection_lost", `POST ${message.path} stayed without an answer`));
-		};
-		const timer = this.#link.isKeyed ? setTimeout(onSilence, answerMs) : undefined;
-		try {
-			return await this.#link.send(message.path, {
-				method: "POST",
-				headers: { ...requestHeaders(message), prefer: "respond-async" },
-				body,
-				signal: message.signal ? AbortSignal.any([message.signal, limit.signal]) : limit.signal,
-			});
-		} finally {
-			clearTimeout(timer);
-		}
+		if (this.#link.isKeyed) return await sendPromptly(this.#link, message.path, request);
+		return await this.#link.send(message.path, request);
 	}
 }
 

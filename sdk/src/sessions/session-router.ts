@@ -7,7 +7,7 @@ import { type ErrorReporter, Listeners } from "../listeners.ts";
 import { copyJson } from "../persist/copy-json.ts";
 import type { Permissions } from "./permissions.ts";
 import { type Choices, choicesAfterRequest, choicesAfterUpdate, isChoiceUpdate } from "./session-options.ts";
-import { SessionState } from "./session-state.ts";
+import { type SessionBinding, SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
 import { Turn } from "./turn.ts";
 
@@ -39,9 +39,16 @@ interface CatchingUp {
 	held: Held[];
 }
 
+/** Where messages of an agent session go. */
+interface Route {
+	readonly state: SessionState;
+	/** Id of the last line that the session knows, or has left out on purpose. A connection may be read from before it. */
+	readonly after: number;
+}
+
 /** Per connection: which agent session is which of ours. */
 interface Routes {
-	readonly sessions: Map<string, SessionState>;
+	readonly sessions: Map<string, Route>;
 	/** Sessions being opened. While there are some, messages of unknown sessions are kept for them. */
 	opening: number;
 	held: Held[];
@@ -87,7 +94,7 @@ export class SessionRouter implements ConnectionHandler {
 
 	/** Brings messages of an agent session to a session of ours from now on. */
 	route(connection: LiveAcpConnection, agentSessionId: string, state: SessionState): void {
-		this.#routesOf(connection).sessions.set(agentSessionId, state);
+		this.#routesOf(connection).sessions.set(agentSessionId, { state, after: 0 });
 	}
 
 	/**
@@ -106,7 +113,7 @@ export class SessionRouter implements ConnectionHandler {
 		const routes = this.#routesOf(connection);
 		const catchingUp: CatchingUp = { to: 0, held: [] };
 		routes.catchingUp.set(state, catchingUp);
-		routes.sessions.set(agentSessionId, state);
+		routes.sessions.set(agentSessionId, { state, after });
 		try {
 			await prepare();
 			connection.listen();
@@ -129,10 +136,14 @@ export class SessionRouter implements ConnectionHandler {
 		}
 	}
 
-	/** Leaves an agent session to another client, which drives it over the same connection. */
-	leave(connection: LiveAcpConnection, agentSessionId: string): void {
+	/**
+	 * Leaves a session to another client, which drives it over the same connection. What was asked here is that client's to
+	 * hear the end of.
+	 */
+	leave({ connection, agentSessionId }: SessionBinding, state: SessionState, loss: Error): void {
 		connection.share();
 		this.unbind(connection, agentSessionId);
+		connection.forget((owner) => stateOf(owner) === state, loss);
 	}
 
 	/** Lets messages of an agent session go nowhere. */
@@ -173,8 +184,10 @@ export class SessionRouter implements ConnectionHandler {
 		if (isReply(envelope)) return undefined;
 		const { sessionId } = paramsOf(envelope);
 		if (typeof sessionId !== "string") return this.#onConnectionMessage(connection, envelope, eventId);
-		const state = routes.sessions.get(sessionId);
-		if (state) {
+		const route = routes.sessions.get(sessionId);
+		if (route) {
+			const { state, after } = route;
+			if (line && line.id <= after) return undefined;
 			if (this.#isHeld(routes, state, { envelope, eventId, line })) return undefined;
 			return this.#onSessionMessage(connection, state, envelope, eventId, line);
 		}
@@ -301,7 +314,7 @@ export class SessionRouter implements ConnectionHandler {
 	#open(connection: LiveAcpConnection, state: SessionState, envelope: Envelope): void {
 		const { result } = envelope;
 		if (!isObject(result) || typeof result.sessionId !== "string") return;
-		this.#routesOf(connection).sessions.set(result.sessionId, state);
+		this.route(connection, result.sessionId, state);
 	}
 
 	#releaseHeld(connection: LiveAcpConnection): void {

@@ -81,9 +81,9 @@ export class Sessions {
 			driver: sessions.driver,
 			report,
 			storePatienceMs: sessions.storePatienceMs,
-			onLost: (state, binding) => {
+			onLost: (state, binding, loss) => {
 				this.#permissions.forgetSession(state.id);
-				this.#router.leave(binding.connection, binding.agentSessionId);
+				this.#router.leave(binding, state, loss);
 			},
 		});
 		this.#permissions = new Permissions({
@@ -104,7 +104,7 @@ export class Sessions {
 			router: this.#router,
 			defaultCwd: sessions.defaultCwd,
 		});
-		this.#turns = new Turns({ store: this.#store, http });
+		this.#turns = new Turns({ store: this.#store, link });
 		this.#leases = new LeaseKeeper({
 			leases: sessions.lease === false ? undefined : sessions.driver.leases,
 			lease: sessions.lease === false ? {} : sessions.lease,
@@ -121,7 +121,6 @@ export class Sessions {
 				turns: this.#turns,
 				permissions: this.#permissions,
 				link,
-				http,
 				capsules,
 				replay: sessions.replay,
 				sandboxId: sessions.sandboxId,

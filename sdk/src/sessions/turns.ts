@@ -1,11 +1,12 @@
 import type { PromptResponse } from "@agentclientprotocol/sdk";
-import { type AcpRequestState, ROUTES } from "@sandbox-agent/core/api";
+import type { AcpRequestState } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { ListPage, ListTurnsRequest, TurnRecord } from "@sandbox-agent/core/session";
+import { askState } from "../acp/ask-state.ts";
 import { type Envelope, isObject, toRpcError } from "../acp/envelope.ts";
 import { promptDigest, replyEventId } from "../acp/event-id.ts";
 import type { LiveAcpConnection } from "../acp/live-acp-connection.ts";
-import type { HttpClient } from "../http/client.ts";
+import type { ServerLink } from "../http/server-link.ts";
 import type { SessionState } from "./session-state.ts";
 import type { SessionStore } from "./session-store.ts";
 import { endedBy, requireSamePrompt, Turn } from "./turn.ts";
@@ -13,11 +14,11 @@ import { endedBy, requireSamePrompt, Turn } from "./turn.ts";
 /** The prompts of all sessions of one client, with what became of them. */
 export class Turns {
 	readonly #store: SessionStore;
-	readonly #http: HttpClient;
+	readonly #link: ServerLink;
 
-	constructor(options: { store: SessionStore; http: HttpClient }) {
+	constructor(options: { store: SessionStore; link: ServerLink }) {
 		this.#store = options.store;
-		this.#http = options.http;
+		this.#link = options.link;
 	}
 
 	/** A new turn; nothing is written yet. Without its prompt it is not compared with others of the same id. */
@@ -74,7 +75,7 @@ export class Turns {
 		const leave = await state.gate.enter("steer");
 		const { requestId: id } = record;
 		const reply = connection.adopt({ id, method: "session/prompt", params: {}, owner: turn }).finally(() => {
-			state.turns.delete(turn.id);
+			if (state.turns.get(turn.id) === turn) state.turns.delete(turn.id);
 			leave();
 		});
 		// What agents answer is theirs; the type says what the protocol promises.
@@ -95,14 +96,7 @@ export class Turns {
 	/** What the server knows of a turn's prompt; `undefined` when it does not know the connection. */
 	async ask({ connectionId, requestId }: TurnRecord): Promise<AcpRequestState | undefined> {
 		if (connectionId === "") return { key: requestId, state: "absent" };
-		try {
-			const input = { params: { server_id: connectionId }, query: { key: requestId } };
-			return (await this.#http.call(ROUTES.getAcpState, input)).request;
-		} catch (error) {
-			// Servers of other makers do not have the route: they know nothing, too.
-			if (SandboxAgentError.isInstance(error) && error.status === 404) return undefined;
-			throw error;
-		}
+		return (await askState(this.#link, connectionId, { key: requestId }))?.request;
 	}
 
 	/** Ends a turn by what the server says of it, or as unknown. */

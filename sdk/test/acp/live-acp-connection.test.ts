@@ -6,26 +6,34 @@ import { LiveAcpConnection } from "../../src/acp/live-acp-connection.ts";
 import { ServerLink } from "../../src/http/server-link.ts";
 import { addressTarget } from "../../src/link-target.ts";
 
-/** A server that accepts messages until it is told that the agent is gone; its log says nothing. */
+/** What a server does with a message: takes it, takes it without a word, or says what is wrong. */
+type Reaction = "accept" | "lose-answer" | "agent_process_exited" | "invalid_request";
+
+/** A server that does with messages as it is told, one after another and then as with the last; its log says nothing. */
 async function setUp() {
-	let isGone = false;
+	let reactions: Reaction[] = ["accept"];
 	const server = createServer((request, response) => {
 		response.setHeader("sandbox-agent-api", "1");
+		if (request.url === "/v1/health") {
+			response.setHeader("content-type", "application/json");
+			response.end('{"status":"ok"}');
+			return;
+		}
 		if (request.method === "GET") {
 			response.writeHead(200, { "content-type": "text/event-stream" }).write(": hello\n\n");
 			return;
 		}
 		request.resume();
-		if (!isGone || request.method === "DELETE") {
-			response.writeHead(request.method === "DELETE" ? 204 : 202).end();
-			return;
+		const isPost = request.method === "POST";
+		const reaction = (reactions.length > 1 ? reactions.shift() : reactions[0]) ?? "accept";
+		if (!isPost || reaction === "accept") {
+			response.writeHead(isPost ? 202 : 204).end();
+		} else if (reaction === "lose-answer") {
+			response.destroy();
+		} else {
+			const problem = { type: `urn:sandbox-agent:error:${reaction}`, title: reaction, status: 400 };
+			response.writeHead(400, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
 		}
-		const problem = {
-			type: "urn:sandbox-agent:error:agent_process_exited",
-			title: "Agent Process Exited",
-			status: 500,
-		};
-		response.writeHead(500, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
 	});
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -47,8 +55,8 @@ async function setUp() {
 	});
 	return {
 		connection,
-		loseAgent: () => {
-			isGone = true;
+		react: (...next: Reaction[]) => {
+			reactions = next;
 		},
 		[Symbol.asyncDispose]: async () => {
 			link.dispose();
@@ -70,11 +78,33 @@ it("of two messages on a connection that dies only the one that was refused may 
 		(error: unknown) => error,
 	);
 	await accepted;
-	at.loseAgent();
+	at.react("agent_process_exited");
 	const refusal = await at.connection
 		.request("session/prompt", {}, { willRetry: true })
 		.catch((error: unknown) => error);
 	expect(isResendable(refusal)).toBe(true);
 	expect(await failure).toMatchObject({ code: "agent_process_exited" });
 	expect(isResendable(await failure)).toBe(false);
+});
+
+it("a message that may have been accepted by a connection which is forgotten now is not sent again [sdk-turn-once]", async () => {
+	await using at = await setUp();
+	await at.connection.notify("first", {});
+	at.react("lose-answer", "invalid_request");
+	const failure = await at.connection
+		.request("session/prompt", {}, { willRetry: true })
+		.catch((error: unknown) => error);
+	expect(failure).toMatchObject({ code: "outcome_unknown" });
+	expect(isResendable(failure)).toBe(false);
+});
+
+it("a message that a forgotten connection never got may be sent again [sdk-keyed-retry]", async () => {
+	await using at = await setUp();
+	await at.connection.notify("first", {});
+	at.react("invalid_request");
+	const failure = await at.connection
+		.request("session/prompt", {}, { willRetry: true })
+		.catch((error: unknown) => error);
+	expect(failure).toMatchObject({ code: "session_not_found" });
+	expect(isResendable(failure)).toBe(true);
 });

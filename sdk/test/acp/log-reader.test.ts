@@ -16,6 +16,14 @@ describe("the reader of an event log", () => {
 		expect(at.requests[1]?.["sandbox-agent-log"]).toBe("e");
 	});
 
+	it("asks again when nothing answers on a connection that died silently [sdk-half-open]", async () => {
+		const nothing = () => undefined;
+		await using at = await setUp([nothing, stream("e", [line(1)], { end: "clean" }), gone], { answerMs: 50 });
+		at.link.isKeyed = true;
+		await at.reader.run(running);
+		expect(at.told).toEqual(["e/1 l1"]);
+	});
+
 	it("tells what is lost, announced or not [sdk-gap-told]", async () => {
 		await using at = await setUp([
 			stream("e", ['event: gap\nid: 4\ndata: {"from":1,"to":4}\n\n', line(5), line(8)], { end: "clean" }),

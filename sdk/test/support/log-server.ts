@@ -7,7 +7,10 @@ import { addressTarget } from "../../src/link-target.ts";
 export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 /** A server whose streams are written by hand: the n-th request for the log gets the n-th answer, the last one again. */
-export async function setUp(answers: Answer[], options: { mayAppear?: () => boolean; idleMs?: number } = {}) {
+export async function setUp(
+	answers: Answer[],
+	options: { mayAppear?: () => boolean; idleMs?: number; answerMs?: number } = {},
+) {
 	const requests: IncomingMessage["headers"][] = [];
 	const server = createServer((request, response) => {
 		if (request.url === "/v1/health") {
@@ -22,7 +25,7 @@ export async function setUp(answers: Answer[], options: { mayAppear?: () => bool
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 	const link = new ServerLink({
 		target: addressTarget(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { mayUseLocalToken: false }),
-		recovery: { firstDelayMs: 1, maxDelayMs: 5, ...(options.idleMs ? { idleMs: options.idleMs } : {}) },
+		recovery: { firstDelayMs: 1, maxDelayMs: 5, idleMs: options.idleMs, answerMs: options.answerMs },
 		report: () => undefined,
 	});
 	const told: string[] = [];

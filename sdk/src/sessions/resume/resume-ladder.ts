@@ -1,12 +1,14 @@
-import { type AcpStateResponse, ROUTES } from "@sandbox-agent/core/api";
+import { ROUTES } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { type LogPosition, OPEN_TURN_STATES, type SessionRecord, type TurnRecord } from "@sandbox-agent/core/session";
 import type { AgentConnections, OpenConnection } from "../../acp/agent-connections.ts";
+import { askState } from "../../acp/ask-state.ts";
+import { toError } from "../../acp/connection-errors.ts";
 import { type Envelope, isObject, isReply, paramsOf, parseEnvelope } from "../../acp/envelope.ts";
 import { lineEventId } from "../../acp/event-id.ts";
 import { readLogPage } from "../../acp/log-page.ts";
 import { AcpRpcError } from "../../errors/index.ts";
-import { type HttpClient, requestPath } from "../../http/client.ts";
+import { requestPath } from "../../http/client.ts";
 import { withLimits } from "../../http/request.ts";
 import type { ServerLink } from "../../http/server-link.ts";
 import type { ErrorReporter } from "../../listeners.ts";
@@ -47,7 +49,6 @@ export interface ResumeLadderOptions {
 	readonly turns: Turns;
 	readonly permissions: Permissions;
 	readonly link: ServerLink;
-	readonly http: HttpClient;
 	/** Absent: the agents' own memory is not kept. */
 	readonly capsules: CapsuleRestorer | undefined;
 	readonly replay: ReplayLimits;
@@ -106,7 +107,13 @@ export class ResumeLadder {
 		};
 		const live = await this.#live(climb);
 		const placed = live ?? (await this.#descend(climb, new Set(options.allow ?? DEFAULT_RUNGS)));
-		await this.#settle(climb, placed);
+		try {
+			await this.#settle(climb, placed);
+		} catch (error) {
+			// What comes over its connection is another client's from now on.
+			if (state.isLost) this.#options.router.leave(placed.binding, state, toError(error));
+			throw error;
+		}
 		return { binding: placed.binding, receipt };
 	}
 
@@ -149,7 +156,7 @@ export class ResumeLadder {
 	/** The session in the process it was in, when both are still there. */
 	async #live(climb: Climb): Promise<Placed | undefined> {
 		const { state, record, receipt, doubted } = climb;
-		const { connections, router, store, http } = this.#options;
+		const { connections, router, store, link } = this.#options;
 		const { agent, lastConnectionId: connectionId, agentSessionId, agentCapabilities, agentInfo } = record;
 		const miss = (reason: string) => {
 			receipt.tried.push({ rung: "live", reason });
@@ -159,7 +166,7 @@ export class ResumeLadder {
 		if (record.destroyedAt !== undefined && canClose(agentCapabilities)) return miss("it was closed at its agent");
 		const from = await storedPosition(store.driver, state.id, connectionId);
 		if (!agentCapabilities || !from) return miss("it is not stored how far the connection was read");
-		const standing = await standingOf(http, connectionId);
+		const standing = await askState(link, connectionId);
 		if (!standing) return miss("the server does not know the connection any more");
 		if (standing.log.epoch !== from.epoch) return miss("the server has another log of the connection");
 		if (!standing.alive || standing.generation !== FIRST_GENERATION) {
@@ -337,7 +344,7 @@ export class ResumeLadder {
 			...(open.agentInfo ? { agentInfo: open.agentInfo } : {}),
 			...(reply === undefined ? wanted : { ...(told.modes || told.configOptions ? told : wanted) }),
 		});
-		state.binding = binding;
+		state.bindTo(binding);
 		state.resumption = receipt.rung === "resume" ? "unproven" : undefined;
 		if (reply !== undefined) await reapplyChoices(state, binding, wanted, receipt, report);
 	}
@@ -385,17 +392,6 @@ export class ResumeLadder {
 
 function canClose(capabilities: SessionRecord["agentCapabilities"]): boolean {
 	return isObject(capabilities?.sessionCapabilities) && Boolean(capabilities.sessionCapabilities.close);
-}
-
-/** What the server knows of a connection, if it knows it. */
-async function standingOf(http: HttpClient, connectionId: string): Promise<AcpStateResponse | undefined> {
-	try {
-		return await http.call(ROUTES.getAcpState, { params: { server_id: connectionId } });
-	} catch (error) {
-		// Servers of other makers do not have the route: with them nothing can be gone on with.
-		if (SandboxAgentError.isInstance(error) && error.status === 404) return undefined;
-		throw error;
-	}
 }
 
 /** Lines that are no JSON objects belong to no session. */
