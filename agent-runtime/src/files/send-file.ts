@@ -1,4 +1,4 @@
-import { close, read, readSync } from "node:fs";
+import { closeSync, read, readSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
@@ -15,7 +15,6 @@ const SMALL = 64 * 1024;
 const BUFFER_BYTES = 256 * 1024;
 
 const readInto = promisify(read);
-const closeFile = promisify(close);
 
 /** Answers a request for the content of a file, or of a part of it. */
 export async function sendFile(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -26,7 +25,7 @@ export async function sendFile(path: string, request: IncomingMessage, response:
 		// Whoever went away needs no answer, and it is no fault.
 		if (!(error instanceof PeerGone)) throw error;
 	} finally {
-		await closeFile(file.descriptor);
+		closeSync(file.descriptor);
 	}
 }
 
