@@ -1,10 +1,13 @@
 import { close } from "./close.ts";
 import { connections } from "./connections.ts";
+import { archive, download, listing, smallFiles, upload } from "./files.ts";
 import { firstPrompt } from "./first-prompt.ts";
 import { flood, floodBlocks } from "./flood.ts";
 import { health } from "./health.ts";
 import { latency } from "./latency.ts";
+import { logFollow } from "./log-follow.ts";
 import { prompt } from "./prompt.ts";
+import { run } from "./run.ts";
 import { sessions } from "./sessions.ts";
 import { slowReader } from "./slow-reader.ts";
 import { start } from "./start.ts";
@@ -24,7 +27,14 @@ export const WORKLOADS: readonly Workload[] = [
 	connections,
 	close,
 	firstPrompt,
+	run,
+	logFollow,
 	sessions,
+	download,
+	upload,
+	smallFiles,
+	listing,
+	archive,
 	store,
 	storeSqlite,
 	storeGrowth,
