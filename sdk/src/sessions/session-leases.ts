@@ -96,6 +96,8 @@ export class LeaseKeeper {
 
 	async #hold(leases: SessionLeases, state: SessionState, options: HoldOptions): Promise<boolean> {
 		if (state.lease && (await this.#renew(state, state.lease))) return false;
+		// What was under way when the session was lost must not go on under the next lease: some of it is lost already.
+		if (state.isLost) await state.settled();
 		await this.#acquire(leases, state, options);
 		return true;
 	}

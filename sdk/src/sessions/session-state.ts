@@ -52,7 +52,7 @@ export interface SessionStateOptions {
 	readonly report: ErrorReporter;
 	readonly storePatienceMs: number;
 	/** Told when another client has got a session that had a place here. */
-	readonly onLost?: ((state: SessionState, binding: SessionBinding) => void) | undefined;
+	readonly onLost?: ((state: SessionState, binding: SessionBinding, loss: Error) => void) | undefined;
 }
 
 /** What a client knows of one session besides its record. It outlives connections. */
@@ -147,13 +147,19 @@ export class SessionState {
 		return !this.isBound && recorder.isIdle && gate.isIdle && listening + waiting === 0 && replay === undefined;
 	}
 
+	/** Gives it its place. @throws lease_lost when another client has got it meanwhile */
+	bindTo(binding: SessionBinding): void {
+		if (this.#loss) throw this.#loss;
+		this.binding = binding;
+	}
+
 	/** Another client has got the session: what waits here fails, and nothing more is written. */
 	fenced(error: Error): void {
 		const { binding } = this;
 		this.#lease = undefined;
 		this.#loss = error;
 		this.binding = undefined;
-		if (binding) this.#onLost?.(this, binding);
+		if (binding) this.#onLost?.(this, binding, error);
 		for (const call of this.calls) call.abort(error);
 	}
 
@@ -171,6 +177,12 @@ export class SessionState {
 			this.calls.delete(call);
 			call.finish();
 		}
+	}
+
+	/** Resolves when what binds or unbinds the session has ended, and everything it had to write was written or refused. */
+	async settled(): Promise<void> {
+		await this.#lock;
+		await this.recorder.idle();
 	}
 
 	/** Runs operations that bind or unbind the session one after another. */
