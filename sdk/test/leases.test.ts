@@ -124,6 +124,21 @@ describe("a session that another client drives", () => {
 		expect(textsOf(await transcript(second, "s")).join("")).toBe("two");
 	});
 
+	it("goes back and forth between them in one turn, and takes prompts after it [sdk-takeover]", async () => {
+		const first = await connect("first");
+		const session = await first.createSession({ agent: "mock", id: "s" });
+		const turn = session.prompt("slow 1000", { idempotencyKey: "k" });
+		turn.catch(() => undefined);
+		await waitUntil("the turn runs", async () => textsOf(await transcript(first, "s")).length > 0);
+		const second = await connect("second");
+		for (const client of [second, first, second, first]) await client.resumeSession("s", { force: true });
+		await expect(turn).rejects.toMatchObject({ code: "lease_lost" });
+		expect(await session.prompt("next", { timeoutMs: 10_000 })).toMatchObject({ stopReason: "end_turn" });
+		expect(await session.prompt("slow 1000", { idempotencyKey: "k" })).toMatchObject({ stopReason: "end_turn" });
+		const steps = Array.from({ length: 10 }, (_, index) => `${(index + 1) * 10} % `);
+		expect(textsOf(await transcript(second, "s"))).toEqual([...steps, "next"]);
+	});
+
 	it("can be observed as it goes on [sdk-observe]", async () => {
 		const first = await connect("first");
 		const session = await first.createSession({ agent: "mock", id: "s" });

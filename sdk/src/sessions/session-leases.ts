@@ -65,7 +65,8 @@ export class LeaseKeeper {
 	async hold(state: SessionState, options: HoldOptions = {}): Promise<boolean> {
 		if (!this.#leases) return false;
 		const held = this.#held.get(state);
-		if (state.lease && held && held.until - performance.now() > held.ttlMs / 2) return false;
+		// Whoever wants it by force has to know, not to assume: somebody else may have taken it the same way.
+		if (!options.force && state.lease && held && held.until - performance.now() > held.ttlMs / 2) return false;
 		// Two leases at once would fence out each other.
 		let holding = this.#holding.get(state);
 		if (!holding) {
