@@ -493,6 +493,19 @@ const fs: readonly Requirement[] = [
 	{ id: "fs/batch-bomb", sentence: "An archive that unpacks to more than the limits is refused and leaves nothing." },
 	{ id: "fs/archive", sentence: "A directory comes as an archive that gives the same directory again." },
 	{
+		id: "fs/published-client",
+		sentence: "The file calls of the published 0.4.2 client work, larger uploads included.",
+	},
+	{ id: "fs/huge", sentence: "Files of gigabytes go up and down with a server under 150 MB." },
+	{
+		id: "fs/full-disk",
+		sentence: "A full disk in the middle of an upload is disk_full, and nothing half-written stays.",
+	},
+	{
+		id: "fs/denied",
+		sentence: "What the server's user may not do is 403, on a read-only disk too, and changes nothing.",
+	},
+	{
 		id: "fs/fuzz",
 		sentence: "No path, range or archive, however odd, crashes the server or reaches out of its place.",
 	},

@@ -1,6 +1,6 @@
-import { mkdirSync, rmdirSync } from "node:fs";
+import { mkdirSync, rmdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { toFileError } from "./file-error.ts";
+import { conflict, errnoOf, toFileError } from "./file-error.ts";
 
 /** Directories that were made for something that is to be put into them. */
 export class MadeDirectories {
@@ -12,7 +12,7 @@ export class MadeDirectories {
 	constructor(path: string) {
 		this.#last = path;
 		try {
-			this.#first = mkdirSync(path, { recursive: true });
+			this.#first = makeDirectories(path);
 		} catch (error) {
 			throw toFileError(error, path);
 		}
@@ -30,4 +30,24 @@ export class MadeDirectories {
 			}
 		}
 	}
+}
+
+/**
+ * Makes a directory and those above it. Node's own way says of a read-only file system that something is missing.
+ * @returns the first that was not there before
+ */
+function makeDirectories(path: string): string | undefined {
+	try {
+		mkdirSync(path);
+		return path;
+	} catch (error) {
+		const code = errnoOf(error);
+		if (code === "EEXIST") {
+			if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+			throw conflict(`a file is there already: ${path}`, error);
+		}
+		if (code !== "ENOENT") throw error;
+	}
+	const first = makeDirectories(dirname(path));
+	return makeDirectories(path) === undefined ? first : (first ?? path);
 }

@@ -1,12 +1,13 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createGzip } from "node:zlib";
 import { PeerGone, writePiece } from "../files/body-sink.ts";
 import { deleteEntry } from "../files/delete-entry.ts";
 import { etagOf, toStat } from "../files/entry.ts";
 import { extractArchive } from "../files/extract-archive.ts";
-import { conflict, errnoOf, toFileError } from "../files/file-error.ts";
+import { toFileError } from "../files/file-error.ts";
 import { listDirectory } from "../files/list-directory.ts";
+import { MadeDirectories } from "../files/made-directories.ts";
 import { moveEntry } from "../files/move-entry.ts";
 import { packDirectory } from "../files/pack-directory.ts";
 import type { PathResolver } from "../files/path-resolver.ts";
@@ -58,13 +59,9 @@ export function createFileRoutes(resolver: PathResolver): FileHandlers {
 			await deleteEntry(path, { recursive: query.recursive ?? false });
 			return { path };
 		},
-		async mkdirFs({ request, query }) {
+		mkdirFs({ request, query }) {
 			const path = resolve(query.path, request);
-			await mkdir(path, { recursive: true }).catch((error: unknown) => {
-				throw errnoOf(error) === "EEXIST"
-					? conflict(`a file is there already: ${path}`, error)
-					: toFileError(error, path);
-			});
+			new MadeDirectories(path);
 			return { path };
 		},
 		async moveFs({ body }) {
