@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { formatResult, ProgressLine } from "./report.ts";
-import { run } from "./run.ts";
+import { type RunResult, run } from "./run.ts";
 import { hasPostgres, ownPostgresStore, sqliteStore } from "./stores.ts";
 
 const USAGE = `Kills everything at random under sessions that prompt all the time, and checks what is promised of them.
@@ -16,6 +16,7 @@ const USAGE = `Kills everything at random under sessions that prompt all the tim
   --keep       leave the run's log and what was stored, also when every promise was kept`;
 
 const USAGE_ERROR = 2;
+const INTERRUPTED = 130;
 
 function parse() {
 	const { values } = parseArgs({
@@ -56,15 +57,23 @@ async function main(): Promise<number> {
 	for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interruption.abort());
 	console.log(`seed ${seed}: ${sessions} sessions on ${store} for ${minutes} min`);
 	const line = new ProgressLine(process.stderr);
-	const result = await run({
-		seed,
-		sessions,
-		keep,
-		store: store === "postgres" ? ownPostgresStore : sqliteStore,
-		durationMs: minutes * 60_000,
-		signal: interruption.signal,
-		onProgress: (progress) => line.show(progress),
-	});
+	let result: RunResult;
+	try {
+		result = await run({
+			seed,
+			sessions,
+			keep,
+			store: store === "postgres" ? ownPostgresStore : sqliteStore,
+			durationMs: minutes * 60_000,
+			signal: interruption.signal,
+			onProgress: (progress) => line.show(progress),
+		});
+	} catch (error) {
+		line.clear();
+		if (!interruption.signal.aborted) throw error;
+		console.error("chaos: interrupted");
+		return INTERRUPTED;
+	}
 	line.clear();
 	console.log(formatResult(result));
 	if (result.broken.length > 0) console.log(`again: pnpm chaos --seed ${seed} --store ${store} --minutes ${minutes}`);

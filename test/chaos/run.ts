@@ -14,7 +14,7 @@ export interface RunOptions extends SceneOptions {
 	readonly durationMs: number;
 	/** Leave what there is to look at, also when every promise was kept. @default false */
 	readonly keep?: boolean | undefined;
-	/** Ends the faults early. */
+	/** Ends the run without a verdict. */
 	readonly signal: AbortSignal;
 	/** Told now and then how it goes. */
 	readonly onProgress: (progress: Progress) => void;
@@ -49,7 +49,10 @@ const STOP_MS = 30_000;
 
 const PAUSE_MS = { least: 200, most: 2_000 };
 
-/** Sets a scene up, has things go wrong in it, lets it settle and looks at what is left. */
+/**
+ * Sets a scene up, has things go wrong in it, lets it settle and looks at what is left.
+ * @throws the signal's reason
+ */
 export async function run(options: RunOptions): Promise<RunResult> {
 	await using scene = await Scene.open(options);
 	const { ledger } = scene;
@@ -63,6 +66,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 	};
 
 	await doFaults(scene, options, (last) => progress("faults", last));
+	options.signal.throwIfAborted();
 	progress("settling");
 	broken.push(...(await settle(scene)));
 	progress("checking");
