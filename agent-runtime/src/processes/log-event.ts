@@ -17,11 +17,6 @@ export function gapEvent({ from, to }: Evicted): string {
 	return `event: gap\nid: ${to}\ndata: ${JSON.stringify({ from, to })}\n\n`;
 }
 
-/** Tells a reader of the newest entries where it begins: it has a place to go on from before anything has come. */
-export function startEvent(after: number): string {
-	return `event: start\nid: ${after}\ndata: ${JSON.stringify({ after })}\n\n`;
-}
-
 /** Another event, without a place in the log. */
 export function plainEvent(name: "exit" | "result", value: object): string {
 	return `event: ${name}\ndata: ${JSON.stringify(value)}\n\n`;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { Bell } from "../log/bell.ts";
-import { gapEvent, logEvent, plainEvent, startEvent } from "./log-event.ts";
+import { gapEvent, logEvent, plainEvent } from "./log-event.ts";
 import type { ManagedProcess } from "./managed-process.ts";
 import type { OutputEntry } from "./output-log.ts";
 
@@ -14,8 +14,6 @@ export interface LogFollowerOptions {
 	readonly wants: (entry: OutputEntry) => boolean;
 	/** Sequence behind which it begins. */
 	readonly after: number;
-	/** Whether the reader asked for the newest entries: it has not missed the others, and has to be told where it begins. */
-	readonly isTail: boolean;
 	readonly heartbeatMs: number;
 }
 
@@ -38,10 +36,6 @@ export async function followLog(options: LogFollowerOptions): Promise<void> {
 	}, options.heartbeatMs);
 	let after = options.after;
 	const position = pace.add(log.entry(after)?.end ?? (after >= log.last ? log.totalBytes : 0));
-	if (options.isTail) {
-		after = Math.max(after, log.first - 1);
-		response.write(startEvent(after));
-	}
 	try {
 		while (!response.destroyed) {
 			if (response.writableNeedDrain) {

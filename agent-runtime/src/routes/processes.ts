@@ -120,10 +120,9 @@ export function createProcessRoutes({ table, launcher, maxBodyBytes }: ProcessRo
 				sendJson(response, 200, reply);
 				return;
 			}
-			beginEvents(response, headers);
+			beginEvents(response, { ...headers, [HEADERS.logStart]: String(after) });
 			if (request.method !== "HEAD") {
-				const isTail = query.tail !== undefined;
-				await followLog({ process, response, wants, after, isTail, heartbeatMs: HEARTBEAT_MS });
+				await followLog({ process, response, wants, after, heartbeatMs: HEARTBEAT_MS });
 			}
 			response.end();
 		},
@@ -196,7 +195,8 @@ function afterTail(
 	for (let sequence = log.last; sequence > tail.since; sequence--) {
 		if (missing === 0) return sequence;
 		const entry = log.entry(sequence);
-		if (!entry) return Math.max(tail.since, sequence);
+		// A reader of the newest entries has not missed those that are gone.
+		if (!entry) return sequence;
 		if (tail.wants(entry)) missing -= 1;
 	}
 	return tail.since;

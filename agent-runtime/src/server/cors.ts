@@ -36,6 +36,7 @@ const EXPOSED_HEADERS = [
 	HEADERS.api,
 	HEADERS.log,
 	HEADERS.logDurable,
+	HEADERS.logStart,
 	"preference-applied",
 	"etag",
 	"accept-ranges",

@@ -261,9 +261,9 @@ export const getProcessLogs = defineRoute({
 	summary: "The output of a process, or its stream",
 	description:
 		"`follow=true` answers with server-sent events: `event: log` carries one entry, its `id` is the sequence; `event: " +
-		"gap` names sequences that are not kept any more; with `tail`, `event: start` names the sequence behind which it " +
-		"begins; `event: exit` says how the process ended and is the last one. The " +
-		"header `sandbox-agent-log` names the server's run: sequences of another run belong to another process.",
+		"gap` names sequences that are not kept any more; `event: exit` says how the process ended and is the last one. The " +
+		"header `sandbox-agent-log-start` is the sequence behind which the stream begins; `sandbox-agent-log` names the " +
+		"server's run: sequences of another run belong to another process.",
 	query: () =>
 		z.object({
 			/** `combined`: stdout and stderr in the order in which they were read. */

@@ -17,4 +17,6 @@ export const HEADERS = {
 	log: "sandbox-agent-log",
 	/** `false` while an ACP connection's log cannot be written to disk. */
 	logDurable: "sandbox-agent-log-durable",
+	/** On the stream of a process's log: the sequence behind which it begins. */
+	logStart: "sandbox-agent-log-start",
 } as const;

@@ -108,25 +108,21 @@ export class ProcessLogReader implements ProcessLogStream {
 		return false;
 	}
 
-	/** What one event says. Returns an entry that was not told yet. */
+	/** What one event says. Returns the entry, where it is one. */
 	#take({ event, data }: EventSourceMessage): ProcessLogEntry | undefined {
 		switch (event) {
 			case "log": {
 				const entry = JSON.parse(data) as ProcessLogEntry;
-				if (entry.sequence <= this.#cursor) return undefined;
-				this.#goTo(entry.sequence);
+				this.#cursor = entry.sequence;
+				this.#begun = true;
 				return entry;
 			}
 			case "gap": {
 				const { from, to } = JSON.parse(data) as { from: number; to: number };
-				if (to <= this.#cursor) return undefined;
-				this.#options.onGap?.({ from: Math.max(from, this.#cursor + 1), to });
-				this.#goTo(to);
+				this.#options.onGap?.({ from, to });
+				this.#cursor = to;
 				return undefined;
 			}
-			case "start":
-				this.#goTo((JSON.parse(data) as { after: number }).after);
-				return undefined;
 			case "exit":
 				this.exit = JSON.parse(data) as ProcessExit;
 				return undefined;
@@ -134,11 +130,6 @@ export class ProcessLogReader implements ProcessLogStream {
 				// Events of newer servers, which say nothing this client must know.
 				return undefined;
 		}
-	}
-
-	#goTo(sequence: number): void {
-		this.#cursor = sequence;
-		this.#begun = true;
 	}
 
 	async #openOrRecover(): Promise<Response> {
@@ -168,6 +159,11 @@ export class ProcessLogReader implements ProcessLogStream {
 			throw processGone(this.#id);
 		}
 		this.#epoch = epoch;
+		const start = response.headers.get(HEADERS.logStart);
+		if (start !== null) {
+			this.#cursor = Number(start);
+			this.#begun = true;
+		}
 		return response;
 	}
 }

@@ -39,6 +39,10 @@ export class LogStream {
 		return this.#response.statusCode;
 	}
 
+	get headers() {
+		return this.#response.headers;
+	}
+
 	/** Stops reading, so that the server's writes pile up. */
 	stall(): void {
 		this.#response.pause();
