@@ -69,6 +69,23 @@ check(`errors keep their code on ${runtime}`, async () => {
 	});
 });
 
+check(`processes on ${runtime}`, async () => {
+	await withSandbox(async (sdk) => {
+		const said = [];
+		const run = { command: "sh", args: ["-c", "cat; echo err >&2; exit 3"], stdin: "in\n" };
+		const result = await sdk.runProcess(run, { onStdout: (text) => said.push(text) });
+		assert.deepEqual([result.exitCode, result.stdout, result.stderr], [3, "in\n", "err\n"]);
+		assert.equal(said.join(""), "in\n");
+		const { id } = await sdk.createProcess({ command: "sh", args: ["-c", "read go; head -c 20000000 /dev/zero"] });
+		const stream = sdk.streamProcessLogs(id);
+		await sdk.sendProcessInput(id, { data: "\n", encoding: "utf8" });
+		let bytes = 0;
+		for await (const { data } of stream) bytes += Buffer.from(data, "base64").length;
+		assert.equal(bytes, 20_000_000);
+		assert.deepEqual(stream.exit, { exitCode: 0 });
+	});
+});
+
 check(`start() without a provider is a local sandbox on ${runtime}`, async () => {
 	const sdk = await SandboxAgent.start({ timeoutMs: 60_000 });
 	assert.match(sdk.sandboxId, /^local\//);
