@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
 	chmodSync,
 	existsSync,
@@ -11,7 +12,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { request } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { extractArchive } from "../../src/files/extract-archive.ts";
@@ -61,6 +62,34 @@ describe("an uploaded archive", () => {
 			expect([file.mode & 0o7777, file.mtimeMs]).toEqual([0o755, 1_700_000_000_000]);
 			expect([directory.mode & 0o7777, directory.mtimeMs]).toEqual([0o750, 1_600_000_000_000]);
 			expect(readdirSync(server.path("target")).sort()).toEqual(["d", "deep", "empty", "hard", "link", "é\n🙂"]);
+		}
+	});
+
+	it("may be of any kind that tar makes, in pieces of any length [fs/batch]", async () => {
+		await using server = await startFileServer();
+		const long = `d/${"long/".repeat(30)}${"n".repeat(120)}`;
+		for (const format of ["v7", "ustar", "gnu", "pax"]) {
+			const source = server.path(`source-${format}`);
+			// The older kinds know no long names.
+			const names = [
+				"a",
+				"d/b",
+				"é\n🙂",
+				...(format === "v7" ? [] : format === "ustar" ? [`d/${"l".repeat(100)}`] : [long]),
+			];
+			for (const name of names) {
+				mkdirSync(dirname(join(source, name)), { recursive: true });
+				writeFileSync(join(source, name), name.repeat(100));
+			}
+			symlinkSync(format === "pax" || format === "gnu" ? "t/".repeat(100) : "target", join(source, "link"));
+			const tar = execFileSync("tar", ["-C", source, `--format=${format}`, "-c", "."]);
+			for (const step of [1, 511, 4_096, tar.length]) {
+				const target = server.path(`target-${format}-${step}`);
+				await extractArchive(target, async (take) => {
+					for (let at = 0; at < tar.length; at += step) await take(tar.subarray(at, at + step));
+				});
+				expect(execFileSync("diff", ["-r", "--no-dereference", source, target]).toString()).toBe("");
+			}
 		}
 	});
 
