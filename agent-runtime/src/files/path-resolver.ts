@@ -38,6 +38,7 @@ export class PathResolver {
 	 */
 	resolve(given: string, links: "follow" | "keep"): string {
 		if (given.includes("\0")) throw invalidRequest("path has a null character");
+		if (/\p{Surrogate}/u.test(given)) throw invalidRequest("path has half a character, which no name can have");
 		const path = withoutTrailingSlash(this.#absolute(given));
 		if (this.#root) this.#assertInside(this.#root, path, links);
 		return path;

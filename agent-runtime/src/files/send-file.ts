@@ -5,6 +5,7 @@ import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import { PeerGone, writePiece } from "./body-sink.ts";
 import { type ByteRange, parseRange } from "./byte-range.ts";
 import { etagOf } from "./entry.ts";
+import { toFileError } from "./file-error.ts";
 import { type OpenFile, openForReading } from "./open-file.ts";
 import { preconditionsOf } from "./preconditions.ts";
 
@@ -23,7 +24,7 @@ export async function sendFile(path: string, request: IncomingMessage, response:
 		await answer(path, file, request, response);
 	} catch (error) {
 		// Whoever went away needs no answer, and it is no fault.
-		if (!(error instanceof PeerGone)) throw error;
+		if (!(error instanceof PeerGone)) throw toFileError(error, path);
 	} finally {
 		closeSync(file.descriptor);
 	}

@@ -489,6 +489,11 @@ describe("paths", () => {
 			const answer = await server.call("PUT", `file?path=${path}`, { body: "x" });
 			expect(answer.json()).toMatchObject({ status: 400, detail: "invalid request: path is not valid UTF-8" });
 		}
+		const half = await server.call("POST", "move", {
+			headers: { "content-type": "application/json" },
+			body: '{"from":"x","to":"\\ud800"}',
+		});
+		expect(problemOf(half)).toEqual({ status: 400, code: "invalid_request" });
 		expect((await server.call("PUT", "file", { query: { path: "\uFFFD" }, body: "x" })).status).toBe(200);
 		expect(server.names()).toEqual(["\uFFFD"]);
 	});
