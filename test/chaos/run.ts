@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SandboxAgent } from "sandbox-agent";
+import type { BackendProcess } from "./backend-process.ts";
 import { FAULTS } from "./faults.ts";
 import { openStore } from "./open-store.ts";
 import { Random } from "./random.ts";
@@ -162,9 +163,10 @@ function expiry(signal: AbortSignal): Promise<false> {
 async function findLeaks(scene: Scene): Promise<Broken[]> {
 	const broken: Broken[] = [];
 	const say = (text: string) => broken.push({ promise: "leaks", text });
-	for (const backend of scene.backends) {
+	const stop = async (backend: BackendProcess) => {
 		if (!(await backend.stop(STOP_MS))) say(`backend ${backend.name} did not end within ${STOP_MS} ms`);
-	}
+	};
+	await Promise.all(scene.backends.map(stop));
 	for (const sessionId of scene.ledger.sessionIds) {
 		const holder = await scene.driver.leases?.holder(sessionId);
 		if (holder) say(`${holder.owner} holds the lease of ${sessionId}`);
