@@ -21,6 +21,7 @@ export class ChildGroups {
 	readonly #options: ChildGroupsOptions;
 	readonly #groups = new Set<ChildGroup>();
 	#looking: NodeJS.Timeout | undefined;
+	#closed = false;
 
 	constructor(options: ChildGroupsOptions) {
 		this.#options = options;
@@ -37,6 +38,8 @@ export class ChildGroups {
 			},
 		});
 		this.#groups.add(group);
+		// Nobody is going to end it later.
+		if (this.#closed) group.signal("SIGKILL");
 		ledger.addGroup(pgid).catch((error: unknown) => {
 			// A full disk costs the memory of this group, not the process.
 			onError("a process group could not be recorded", error);
@@ -44,8 +47,9 @@ export class ChildGroups {
 		return group;
 	}
 
-	/** Ends all of them, and what has left them. */
+	/** Ends all of them, and what has left them; what is started afterwards is ended at once. */
 	async close(): Promise<void> {
+		this.#closed = true;
 		clearInterval(this.#looking);
 		await Promise.all([...this.#groups].map((group) => group.endMembers(CLOSE_KILL_AFTER_MS)));
 		await endMarked(this.#options.environment.markPrefix);

@@ -30,3 +30,12 @@ export async function drainOutput(child: Child, pieces: () => number): Promise<v
 	clearInterval(timer);
 	if (onClose) child.off("close", onClose);
 }
+
+/**
+ * Lets go of the pipes of a process that has ended. What background children still say is taken and dropped: they must
+ * neither wait nor fail because nobody reads.
+ */
+export function dropRest(child: Child): void {
+	child.stdin?.destroy();
+	for (const stream of [child.stdout, child.stderr]) stream.removeAllListeners("data").resume();
+}

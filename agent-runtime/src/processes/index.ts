@@ -8,6 +8,8 @@ import { type EndedLimits, ProcessTable } from "./process-table.ts";
 export interface ProcessesOptions {
 	/** The server's environment. */
 	readonly environment: NodeJS.ProcessEnv;
+	/** Absolute. */
+	readonly homeDirectory: string;
 	/** Absolute path of the server's own program. */
 	readonly serverProgram: string;
 	readonly ledger: ProcessGroupLedger;
@@ -26,7 +28,7 @@ export function createProcesses(options: ProcessesOptions): {
 } {
 	const environment = new ProcessEnvironment(options.environment, options.serverProgram);
 	const groups = new ChildGroups({ ledger: options.ledger, environment, onError: options.onError });
-	const launcher = new ProcessLauncher(groups, environment);
+	const launcher = new ProcessLauncher(groups, environment, options.homeDirectory);
 	const table = new ProcessTable(launcher, options.endedLimits);
 	return { groups, table, handlers: createProcessRoutes({ table, launcher, maxBodyBytes: options.maxBodyBytes }) };
 }

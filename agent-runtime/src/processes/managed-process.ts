@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ProcessInfo, ProcessOwner, ProcessRestart } from "@sandbox-agent/core/api";
 import { SandboxAgentError } from "@sandbox-agent/core/errors";
 import type { ChildGroup } from "./child-groups.ts";
-import { drainOutput } from "./drain-output.ts";
+import { drainOutput, dropRest } from "./drain-output.ts";
 import { FollowerPace } from "./follower-pace.ts";
 import { OutputLog } from "./output-log.ts";
 import type { Exit, Launched, ProcessLauncher } from "./process-launcher.ts";
@@ -168,12 +168,9 @@ export class ManagedProcess {
 	async #attend({ child, group, exited }: Launched): Promise<Exit> {
 		this.#current = { child, group, exited };
 		this.#group = group;
-		let over = false;
 		for (const stream of ["stdout", "stderr"] as const) {
 			child[stream].on("data", (bytes: Buffer) => {
 				this.#pieces += 1;
-				// What its background children say afterwards is taken and dropped: they must not fail because nobody reads.
-				if (over) return;
 				this.log.append(stream, bytes);
 				this.pace.check();
 			});
@@ -183,11 +180,8 @@ export class ManagedProcess {
 		// Whoever stopped it meant its children too.
 		if (this.#stopped.signal.aborted) await group.end(GROUP_KILL_AFTER_MS);
 		await drainOutput(child, () => this.#pieces);
-		over = true;
 		this.#current = undefined;
-		child.stdin?.destroy();
-		child.stdout.resume();
-		child.stderr.resume();
+		dropRest(child);
 		return this.#lastExit;
 	}
 

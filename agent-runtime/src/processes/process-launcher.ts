@@ -18,8 +18,10 @@ export type Exit = readonly [code: number | null, signal: NodeJS.Signals | null]
 export class ProcessLauncher {
 	readonly #groups: ChildGroups;
 	readonly #environment: ProcessEnvironment;
+	readonly #homeDirectory: string;
 
-	constructor(groups: ChildGroups, environment: ProcessEnvironment) {
+	constructor(groups: ChildGroups, environment: ProcessEnvironment, homeDirectory: string) {
+		this.#homeDirectory = homeDirectory;
 		this.#groups = groups;
 		this.#environment = environment;
 	}
@@ -33,7 +35,8 @@ export class ProcessLauncher {
 		options: { readonly stdin: "pipe" | "null"; readonly extra?: Readonly<Record<string, string>> },
 	): Promise<Launched> {
 		const { mark, variables } = this.#environment.next(options.extra ?? {}, program.env);
-		const child = await spawnChild(program, { environment: variables, stdin: options.stdin });
+		const cwd = program.cwd?.replace(/^~(?=\/|$)/, () => this.#homeDirectory);
+		const child = await spawnChild({ ...program, cwd }, { environment: variables, stdin: options.stdin });
 		const group = this.#groups.adopt(child.pid, mark);
 		const exited = new Promise<Exit>((resolve) => {
 			child.once("exit", (code, signal) => {

@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { invalidRequest } from "../server/request-errors.ts";
 
 /** What to run, as a request names it. */
@@ -14,7 +12,7 @@ export interface ProgramRequest {
 export interface Program {
 	readonly command: string;
 	readonly args: readonly string[];
-	/** `undefined`: the server's. */
+	/** `undefined`: the server's. A leading `~` is the home directory of the server's user. */
 	readonly cwd: string | undefined;
 	/** What the request adds to the environment. */
 	readonly env: Readonly<Record<string, string>>;
@@ -35,13 +33,9 @@ export function checkProgram(request: ProgramRequest): Program {
 		}
 		if (hasZero(value)) throw invalidRequest(`env: the value of ${name} must not contain a zero byte`);
 	}
-	return { command, args, cwd: cwd === undefined ? undefined : expandHome(cwd), env };
+	return { command, args, cwd, env };
 }
 
 function hasZero(text: string): boolean {
 	return text.includes("\0");
-}
-
-function expandHome(path: string): string {
-	return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }

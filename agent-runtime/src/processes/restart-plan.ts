@@ -5,6 +5,8 @@ const DEFAULT_MAX_RETRIES = 10;
 const DEFAULT_BACKOFF_MS = 1000;
 /** Longest pause between two starts, and how long a run has to last to count as a success, in ms. */
 const MINUTE_MS = 60_000;
+/** The longest time a timer can wait. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 
 /** Decides whether a process that has ended is started again, and when. */
 export class RestartPlan {
@@ -26,7 +28,7 @@ export class RestartPlan {
 		if (policy === "never" || (policy === "on-failure" && exit?.[0] === 0)) return undefined;
 		if (ranMs > MINUTE_MS) this.#retries = 0;
 		if (this.#retries >= maxRetries) return undefined;
-		const pause = Math.min(backoffMs * 2 ** this.#retries, Math.max(MINUTE_MS, backoffMs));
+		const pause = Math.min(backoffMs * 2 ** this.#retries, Math.max(MINUTE_MS, backoffMs), LONGEST_PAUSE_MS);
 		this.#retries += 1;
 		return pause;
 	}

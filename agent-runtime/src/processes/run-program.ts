@@ -1,5 +1,5 @@
 import type { ProcessRunResponse } from "@sandbox-agent/core/api";
-import { drainOutput } from "./drain-output.ts";
+import { drainOutput, dropRest } from "./drain-output.ts";
 import { KeptOutput } from "./kept-output.ts";
 import type { OutputStream } from "./output-log.ts";
 import type { ProcessLauncher } from "./process-launcher.ts";
@@ -41,7 +41,6 @@ export async function runProgram(
 	});
 	const began = performance.now();
 	let pieces = 0;
-	let ended = false;
 	const kept = {
 		stdout: new KeptOutput(options.maxOutputBytes),
 		stderr: new KeptOutput(options.maxOutputBytes),
@@ -50,8 +49,6 @@ export async function runProgram(
 	for (const stream of ["stdout", "stderr"] as const) {
 		child[stream].on("data", (bytes: Buffer) => {
 			pieces += 1;
-			// What comes afterwards is taken and dropped: a background child must not fail or wait because nobody reads.
-			if (ended) return;
 			kept[stream].push(bytes);
 			receive?.(stream, bytes);
 		});
@@ -74,10 +71,7 @@ export async function runProgram(
 	await ending;
 	await drainOutput(child, () => pieces);
 	options.signal.removeEventListener("abort", end);
-	ended = true;
-	child.stdin?.destroy();
-	child.stdout.resume();
-	child.stderr.resume();
+	dropRest(child);
 	return {
 		exitCode: timedOut ? null : code,
 		timedOut,

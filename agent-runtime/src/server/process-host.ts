@@ -7,6 +7,8 @@ import type { ProcessGroupLedger } from "../state/process-group-ledger.ts";
 export interface ProcessHostOptions {
 	/** The server's environment, without its token. */
 	readonly environment: NodeJS.ProcessEnv;
+	/** Absolute. */
+	readonly homeDirectory: string;
 	/** Absolute path of the server's own program. */
 	readonly serverProgram: string;
 	/** Resolves when what an earlier server left running is gone. */
@@ -70,8 +72,8 @@ export class ProcessHost {
 	}
 
 	async #load(): Promise<Loaded> {
-		const { environment, serverProgram, onError, maxBodyBytes } = this.#options;
+		const { environment, homeDirectory, serverProgram, onError, maxBodyBytes } = this.#options;
 		const [{ createProcesses }, ledger] = await Promise.all([import("../processes/index.ts"), this.#options.ledger()]);
-		return createProcesses({ environment, serverProgram, ledger, onError, maxBodyBytes });
+		return createProcesses({ environment, homeDirectory, serverProgram, ledger, onError, maxBodyBytes });
 	}
 }

@@ -143,6 +143,7 @@ function assemble(
 		logger.error(message, { error: error instanceof Error ? error.message : String(error) });
 	const processes = new ProcessHost({
 		environment: environment.variables,
+		homeDirectory: environment.homeDirectory,
 		serverProgram: options.program,
 		ledger,
 		maxBodyBytes: options.maxBodyBytes,

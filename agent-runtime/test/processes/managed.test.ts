@@ -163,6 +163,12 @@ describe("ending a process", () => {
 		expect((await server.info(id)).status).toBe("exited");
 	});
 
+	it("of the server ends at once what is started in the last moment [process/shutdown]", async () => {
+		await using server = await startProcessServer();
+		await server.groups.close();
+		expect(await server.run({ command: "sleep", args: ["600"] })).toMatchObject({ signal: "SIGKILL" });
+	});
+
 	it("counts a wait in whole milliseconds [process/bad-request]", async () => {
 		await using server = await startProcessServer();
 		const { id } = await server.create({ command: "cat" });

@@ -132,6 +132,12 @@ describe("a run", () => {
 		expect(stream.output).toHaveLength(20_000_000);
 	});
 
+	it("begins where it is told to, also below the home directory [process/run]", async () => {
+		await using server = await startProcessServer();
+		const places = ["/", "~", "~/..", undefined].map(async (cwd) => (await server.run({ command: "pwd", cwd })).stdout);
+		expect(await Promise.all(places)).toEqual(["/\n", "/tmp\n", "/\n", `${process.cwd()}\n`]);
+	});
+
 	it("passes the server's environment on without its token [process/environment]", async () => {
 		await using server = await startProcessServer({
 			environment: {

@@ -28,7 +28,7 @@ const program = () => ({
 	/** Name, looked up in PATH, or path of the program. */
 	command: z.string(),
 	args: z.optional(z.array(z.string())),
-	/** @default the server's working directory, from which relative ones count too */
+	/** A leading `~/` is the home directory. @default the server's working directory, from which relative ones count too */
 	cwd: z.nullish(z.string()),
 	/** Added to the server's environment, which is passed on without the server's token. */
 	env: z.optional(z.record(z.string(), z.string())),

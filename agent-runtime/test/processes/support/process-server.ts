@@ -28,6 +28,7 @@ export async function startProcessServer(options: ProcessServerOptions = {}) {
 	const failures: unknown[] = [];
 	const processes = createProcesses({
 		environment,
+		homeDirectory: "/tmp",
 		serverProgram: "/the/server",
 		ledger,
 		maxBodyBytes: MAX_BODY_BYTES,
