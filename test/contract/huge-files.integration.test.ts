@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { get } from "node:http";
 import { join } from "node:path";
 import { SandboxAgent } from "sandbox-agent";
 import { describe, expect, it } from "vitest";
@@ -27,16 +29,24 @@ function* zeros(bytes: number) {
 		yield left < buffer.length ? buffer.subarray(0, left) : buffer;
 }
 
+/** Counts the bytes of an answer. Node's own client does that ten times as fast as `fetch`. */
+async function download(url: string, headers: Record<string, string>): Promise<number> {
+	const [response] = await once(get(url, { headers }), "response");
+	let bytes = 0;
+	response.on("data", (piece: Buffer) => {
+		bytes += piece.byteLength;
+	});
+	await once(response, "end");
+	return bytes;
+}
+
 describe.skipIf(process.platform !== "linux")("files of 10 GB", () => {
 	it("come down with a server under 150 MB [fs/huge]", async () => {
 		await using runtime = await startRuntime();
 		await using client = await SandboxAgent.connect({ baseUrl: runtime.url, token: runtime.token });
 		const marks = [0, SIZE / 2 + 1, SIZE - MARK.length];
 		makeSparse(join(runtime.home, "huge"), marks);
-		const reader = (await client.readFsFileStream({ path: "huge" })).getReader();
-		let read = 0;
-		for (let next = await reader.read(); !next.done; next = await reader.read()) read += next.value.byteLength;
-		expect(read).toBe(SIZE);
+		expect(await download(`${runtime.url}/v1/fs/file?path=huge`, runtime.headers)).toBe(SIZE);
 		for (const start of marks) {
 			const part = await client.readFsFile({ path: "huge" }, { start, end: start + MARK.length });
 			expect(Buffer.from(part).equals(MARK)).toBe(true);
