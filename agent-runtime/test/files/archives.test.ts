@@ -273,6 +273,10 @@ describe("a downloaded directory", () => {
 			expect(outgoing.headers.get("content-type")).toBe(gzip === "true" ? "application/gzip" : "application/x-tar");
 			const body = Buffer.from(await outgoing.arrayBuffer());
 			if (gzip === "true") gunzipSync(body);
+			mkdirSync(server.path("by-tar"), { recursive: true });
+			execFileSync("tar", [gzip === "true" ? "-xz" : "-x", "-C", server.path("by-tar")], { input: body });
+			const [source, unpacked] = [server.path("d"), server.path("by-tar")];
+			expect(execFileSync("diff", ["-r", "--no-dereference", source, unpacked]).toString()).toBe("");
 			expect((await upload(server, body, "copy")).status).toBe(200);
 			const tree = (name: string) => readdirSync(server.path(name), { recursive: true, encoding: "utf8" }).sort();
 			expect(tree("copy")).toEqual(tree("d"));
