@@ -62,13 +62,19 @@ export class Reconciler {
 	async reconcile(stored: StoredSession, turnId: string, options: ReconcileOptions = {}): Promise<Reconciliation> {
 		const { state } = stored;
 		const turn = await this.#turns.require(state.id, turnId);
-		const asked = await this.#turns.ask(turn);
+		let asked = await this.#turns.ask(turn);
 		const evidence: TurnEvidence = { server: asked?.state ?? "gone" };
 		if (isDecided(turn)) return { turn, decided: true, evidence };
 		// Binding the session finds turns that still run, and ends those whose agent is gone by what is left of its log.
 		await this.#binder.bind(stored);
 		if (state.turns.has(turnId)) return { turn, decided: false, evidence };
 		const bound = await this.#turns.require(state.id, turnId);
+		const connection = state.binding?.connection;
+		const isHere = connection?.connectionId === turn.connectionId;
+		// What is not there may still come, from a client that was stopped before it sent it.
+		if (isHere && asked?.state === "absent" && !(await connection.forbid(turn.requestId))) {
+			asked = await this.#turns.ask(turn);
+		}
 		const ended = !isDecided(bound) && isDecisive(asked) ? await this.#turns.end(state, bound, asked) : bound;
 		if (isDecided(ended)) return { turn: ended, decided: true, evidence };
 		evidence.agent = await this.#askAgent(state, ended);

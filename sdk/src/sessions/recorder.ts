@@ -161,17 +161,17 @@ export class SessionRecorder {
 		for (const resolve of drained) resolve();
 	}
 
-	async #writeAndTell(batch: readonly QueuedJob[]): Promise<void> {
+	async #writeAndTell(batch: readonly QueuedJob[], isRetry = false): Promise<void> {
 		try {
 			const written = await this.#write(batch);
 			this.#recovered();
-			await this.#tell(batch, written);
+			await this.#tell(batch, written, isRetry);
 		} catch (error) {
 			if (SandboxAgentError.isInstance(error, "lease_lost")) {
 				this.#fenced(batch, error);
 			} else if (batch.length > 1) {
 				// One of them may be what the store does not take: the others need not suffer.
-				for (const job of batch) await this.#writeAndTell([job]);
+				for (const job of batch) await this.#writeAndTell([job], true);
 			} else {
 				for (const job of batch) await this.#insist(job, error);
 			}
@@ -191,13 +191,14 @@ export class SessionRecorder {
 		});
 	}
 
-	async #tell(jobs: readonly QueuedJob[], { events }: SessionWritten): Promise<void> {
+	/** @param isRetry what the store has already it may have from the try before, whose answer was lost: nobody was told */
+	async #tell(jobs: readonly QueuedJob[], { events }: SessionWritten, isRetry = false): Promise<void> {
 		let next = 0;
 		for (const job of jobs) {
 			const place = job.event ? events[next++] : undefined;
 			if (place) this.#lastIndex = place.eventIndex;
 			// What the store had already was told when it came first.
-			await this.#tellOne(job, place?.added ? place.eventIndex : undefined);
+			await this.#tellOne(job, place?.added || isRetry ? place?.eventIndex : undefined);
 		}
 	}
 
@@ -221,7 +222,7 @@ export class SessionRecorder {
 			try {
 				const written = await this.#write([job]);
 				this.#recovered();
-				await this.#tell([job], written);
+				await this.#tell([job], written, true);
 				return;
 			} catch (failure) {
 				if (SandboxAgentError.isInstance(failure, "lease_lost")) {

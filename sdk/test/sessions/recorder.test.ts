@@ -21,8 +21,14 @@ class TestDriver extends InMemorySessionPersistDriver {
 		super({ maxEventsPerSession: 10_000 });
 	}
 
+	/** Whether failing writes are stored all the same: only their answer is lost. */
+	losesAnswers = false;
+
 	override async write(write: SessionWrite): Promise<SessionWritten> {
-		if (this.failures-- > 0) throw this.error;
+		if (this.failures-- > 0) {
+			if (this.losesAnswers) await super.write(write);
+			throw this.error;
+		}
 		if (write.events?.some(({ id }) => id === this.poison)) throw new Error("this one not");
 		this.batches.push(write.events?.length ?? 0);
 		return await super.write(write);
@@ -88,6 +94,20 @@ describe("a session recorder", () => {
 		expect(await stored()).toEqual(["a", "b"]);
 		expect(told.map(({ id }) => id)).toEqual(["a", "b"]);
 		expect(errors).toEqual([]);
+	});
+
+	it("tells an event whose write was stored although its answer was lost", async () => {
+		const { driver, recorder, told, stored } = setUp({ patienceMs: 60_000 });
+		driver.failures = 1;
+		driver.losesAnswers = true;
+		void recorder.push(job("a"));
+		void recorder.push(job("b"));
+		await recorder.idle();
+		expect(await stored()).toEqual(["a", "b"]);
+		expect(told.map(({ id, eventIndex }) => [id, eventIndex])).toEqual([
+			["a", 1],
+			["b", 2],
+		]);
 	});
 
 	it("tells events all the same when a store stays broken, and says once that it does [sdk-store-outage]", async () => {
