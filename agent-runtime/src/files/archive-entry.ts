@@ -1,5 +1,5 @@
+import type { Header } from "tar-stream";
 import { invalidRequest } from "../server/request-errors.ts";
-import type { TarHeader } from "./tar-reader.ts";
 
 /** One entry of an archive that may be unpacked. */
 export interface ArchiveEntry {
@@ -18,34 +18,40 @@ const MAX_NAME = 255;
 const MAX_PATH = 4095;
 
 const KINDS: Readonly<Record<string, ArchiveEntry["kind"]>> = {
-	"0": "file",
-	"1": "hardlink",
-	"2": "symlink",
-	"5": "directory",
+	file: "file",
+	"contiguous-file": "file",
+	directory: "directory",
+	symlink: "symlink",
+	link: "hardlink",
 };
 
 /**
  * Reads the header of an entry. Nothing for the directory itself.
  * @throws invalid_request for one that would leave the directory, or that is no file, directory or link
  */
-export function toArchiveEntry(header: TarHeader): ArchiveEntry | undefined {
-	const kind = KINDS[header.type];
-	if (!kind) throw invalidRequest(`archive: ${quote(header.name)} is no file, directory or link`);
+export function toArchiveEntry(header: Header): ArchiveEntry | undefined {
+	const kind = KINDS[header.type ?? ""];
+	if (!kind) throw invalidRequest(`archive: ${quote(header.name)} is a ${header.type ?? "thing of an unknown type"}`);
 	const name = toRelativeName(header.name);
 	if (name === "" && kind === "directory") return undefined;
 	if (name === "") throw invalidRequest(`invalid relative path: ${quote(header.name)}`);
-	const target = toTarget(kind, header);
-	return { kind, name, mode: header.mode & 0o777, mtime: toDate(header.mtime), target };
+	return {
+		kind,
+		name,
+		mode: (header.mode ?? 0o644) & 0o777,
+		mtime: toDate(header.mtime),
+		target: toTarget(kind, header),
+	};
 }
 
-function toTarget(kind: ArchiveEntry["kind"], { name, linkName }: TarHeader): string {
+function toTarget(kind: ArchiveEntry["kind"], { name, linkname }: Header): string {
 	if (kind === "hardlink") {
-		const target = toRelativeName(linkName);
+		const target = toRelativeName(linkname ?? "");
 		if (target !== "") return target;
 	} else if (kind === "symlink") {
-		if (linkName !== "" && !isUnfit(linkName) && Buffer.byteLength(linkName) <= MAX_PATH) return linkName;
+		if (linkname && !isUnfit(linkname) && Buffer.byteLength(linkname) <= MAX_PATH) return linkname;
 	} else return "";
-	throw invalidRequest(`archive: ${quote(name)} links to ${quote(linkName)}`);
+	throw invalidRequest(`archive: ${quote(name)} links to ${quote(linkname ?? "")}`);
 }
 
 function toRelativeName(given: string): string {
@@ -64,8 +70,8 @@ function isUnfit(name: string): boolean {
 	return name.includes("\0") || name.includes("\uFFFD");
 }
 
-function toDate(given: Date): Date {
-	return !Number.isNaN(given.getTime()) ? given : new Date(0);
+function toDate(given: Date | undefined): Date {
+	return given && !Number.isNaN(given.getTime()) ? given : new Date(0);
 }
 
 /** A name as part of a message: hostile ones are long, or have line breaks. */

@@ -1,43 +1,54 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { type Header, type Pack, pack } from "tar-stream";
 import { errnoOf, notADirectory, toFileError } from "./file-error.ts";
-import { END_OF_ARCHIVE, encodeHeader, paddingOf, type TarEntry } from "./tar-header.ts";
 
-/** Size of the pieces that contents come in, in bytes. */
-const PIECE_BYTES = 64 * 1024;
+/** Size of the buffers that contents go through, in bytes. */
+const BUFFER_BYTES = 64 * 1024;
+
+const EMPTY = Buffer.alloc(0);
+
+type ArchiveHeader = Partial<Header> & Pick<Header, "name">;
+type Sink = ReturnType<Pack["entry"]>;
 
 /**
  * A directory with all it holds as a tar archive, made while it is read. What vanishes meanwhile is left out; a file that
- * becomes shorter while it is read fails the archive. Sockets, pipes and devices are left out.
+ * becomes shorter while it is read fails the archive.
  *
- * @throws not_found, invalid_request for what is no directory
+ * @throws not_found, invalid_request for what is no directory; later failures are the stream's
  */
-export async function packDirectory(directory: string): Promise<AsyncGenerator<Uint8Array, void>> {
+export async function packDirectory(directory: string): Promise<Pack> {
 	const stats = await stat(directory).catch((error: unknown) => {
 		throw toFileError(error, directory);
 	});
 	if (!stats.isDirectory()) throw notADirectory(directory);
-	return pack(directory);
+	const archive = pack();
+	fill(archive, directory).then(
+		() => archive.finalize(),
+		(error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))),
+	);
+	return archive;
 }
 
-async function* pack(root: string): AsyncGenerator<Uint8Array, void> {
+async function fill(archive: Pack, root: string): Promise<void> {
 	// A stack of names, not recursion: directories can be nested deeply.
-	const names = childrenOf(root);
-	for (let name = names.pop(); name !== undefined; name = names.pop()) {
+	const open = [""];
+	for (let name = open.pop(); name !== undefined; name = open.pop()) {
+		if (archive.destroyed) return;
 		const path = join(root, name);
 		const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-		if (stats?.isDirectory()) {
-			yield encodeHeader({ ...toEntry(`${name}/`, stats), type: "directory" });
-			for (const child of childrenOf(path)) names.push(join(name, child));
-		} else if (stats?.isSymbolicLink()) {
-			yield encodeHeader({ ...toEntry(name, stats), type: "symlink", linkName: readlinkSync(path) });
-		} else if (stats?.isFile()) yield* packFile(path, toEntry(name, stats));
+		if (!stats) continue;
+		const isDirectory = name === "" || stats.isDirectory();
+		if (isDirectory) for (const child of childrenOf(path)) open.push(join(name, child));
+		if (name === "") continue;
+		const header = toHeader(isDirectory ? `${name}/` : name, stats);
+		if (isDirectory) await add(archive, { ...header, type: "directory" });
+		else if (stats.isSymbolicLink()) await add(archive, { ...header, type: "symlink", linkname: readlinkSync(path) });
+		else if (stats.isFile()) await addFile(archive, path, header);
 	}
-	yield END_OF_ARCHIVE;
 }
 
-/** In the reverse order of their names, for the stack. */
 function childrenOf(path: string): string[] {
 	try {
 		return readdirSync(path).sort().reverse();
@@ -47,11 +58,11 @@ function childrenOf(path: string): string[] {
 	}
 }
 
-function toEntry(name: string, { mode, mtimeMs }: BigIntStats): TarEntry {
-	return { name, type: "file", size: 0, mode: Number(mode & 0o7777n), mtime: new Date(Number(mtimeMs)) };
+function toHeader(name: string, { mode, mtimeMs }: BigIntStats): ArchiveHeader {
+	return { name, mode: Number(mode & 0o7777n), mtime: new Date(Number(mtimeMs)) };
 }
 
-async function* packFile(path: string, entry: TarEntry): AsyncGenerator<Uint8Array, void> {
+async function addFile(archive: Pack, path: string, header: ArchiveHeader): Promise<void> {
 	const file = await open(path, "r").catch((error: unknown) => {
 		if (errnoOf(error) === "ENOENT") return undefined;
 		throw error;
@@ -59,16 +70,37 @@ async function* packFile(path: string, entry: TarEntry): AsyncGenerator<Uint8Arr
 	if (!file) return;
 	try {
 		const { size } = await file.stat();
-		yield encodeHeader({ ...entry, size });
-		for (let left = size; left > 0; ) {
-			const piece = Buffer.allocUnsafe(Math.min(left, PIECE_BYTES));
-			const { bytesRead } = await file.read(piece, 0, piece.byteLength);
-			if (bytesRead === 0) throw new Error(`the file became shorter while it was read: ${path}`);
-			left -= bytesRead;
-			yield piece.subarray(0, bytesRead);
-		}
-		yield Buffer.alloc(paddingOf(size));
+		await add(archive, { ...header, type: "file", size }, async (sink) => {
+			for (let left = size; left > 0; ) {
+				const buffer = Buffer.allocUnsafe(Math.min(left, BUFFER_BYTES));
+				const { bytesRead } = await file.read(buffer, 0, buffer.byteLength);
+				if (bytesRead === 0) throw new Error(`the file became shorter while it was read: ${path}`);
+				left -= bytesRead;
+				if (!sink.write(buffer.subarray(0, bytesRead))) await drained(archive, sink);
+			}
+		});
 	} finally {
 		await file.close();
 	}
+}
+
+/** Adds one entry and resolves when the archive has taken it. */
+function add(archive: Pack, header: ArchiveHeader, write?: (sink: Sink) => Promise<void>): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const sink = archive.entry(header, (error) => (error ? reject(error) : resolve()));
+		if (write) write(sink).then(() => sink.end(EMPTY), reject);
+	});
+}
+
+/** Resolves when there is room for more; also when the archive has ended, which the next write finds out. */
+function drained(archive: Pack, sink: Sink): Promise<void> {
+	return new Promise((resolve) => {
+		const onEnd = () => {
+			archive.off("close", onEnd);
+			sink.off("drain", onEnd);
+			resolve();
+		};
+		archive.once("close", onEnd);
+		sink.once("drain", onEnd);
+	});
 }

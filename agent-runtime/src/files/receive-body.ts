@@ -4,10 +4,7 @@ import { bodyStalled, clientGone } from "../server/request-errors.ts";
 /** How long a sender may pause between two pieces of a body, in milliseconds. The whole body may take any time. */
 const IDLE_TIMEOUT_MS = 30_000;
 
-/**
- * What takes the pieces of a body, one after the other. Nothing to wait for where it is done at once. A piece is gone when
- * it has been taken.
- */
+/** What takes the pieces of a body, one after the other. Nothing to wait for where it is done at once. */
 export type TakePiece = (piece: Buffer) => Promise<void> | void;
 
 /**
@@ -36,8 +33,7 @@ export function receiveBody(
 			request.resume();
 			finish();
 		};
-		const onTaken = (piece: Buffer) => {
-			release(piece);
+		const onTaken = () => {
 			isTaking = false;
 			idle.refresh();
 			if (isEnded) settle(resolve);
@@ -52,16 +48,10 @@ export function receiveBody(
 				return;
 			}
 			idle.refresh();
-			if (!taken) {
-				release(piece);
-				return;
-			}
+			if (!taken) return;
 			isTaking = true;
 			request.pause();
-			taken.then(
-				() => onTaken(piece),
-				(error: unknown) => settle(() => reject(error)),
-			);
+			taken.then(onTaken, (error: unknown) => settle(() => reject(error)));
 		};
 		const onEnd = () => {
 			isEnded = true;
@@ -73,15 +63,4 @@ export function receiveBody(
 		request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
 		if (request.destroyed && !request.readableEnded) onClose();
 	});
-}
-
-/**
- * Gives the memory of a piece back now. It would else be kept until the next collection of garbage,
- * which comes after some 80 MB of an upload.
- */
-function release({ buffer, byteLength }: Buffer): void {
-	// Small pieces share their memory with others.
-	if (buffer.byteLength !== byteLength) return;
-	// Node 20 has no such method.
-	if ("transfer" in buffer && typeof buffer.transfer === "function") buffer.transfer(0);
 }

@@ -18,7 +18,12 @@ export async function receiveFile(
 	assertAllowed(path, preconditions, place.replaced);
 	const file = new AtomicFile(place.path, place.replaced);
 	try {
-		await receiveBody(request, (piece) => file.write(piece));
+		await receiveBody(request, (piece) => {
+			const written = file.write(piece);
+			if (written) return written.then(() => release(piece));
+			release(piece);
+			return undefined;
+		});
 		// The upload may have taken hours.
 		if (!preconditions.isEmpty) assertAllowed(path, preconditions, findPlace(path).replaced);
 	} catch (error) {
@@ -47,4 +52,15 @@ function assertAllowed(path: string, preconditions: Preconditions, file: BigIntS
 	const etag = file && etagOf(file);
 	preconditions.assertMatch(path, etag);
 	if (preconditions.isKnown(etag)) throw preconditionFailed(path, etag);
+}
+
+/**
+ * Gives the memory of a piece back now: nobody else has it. It would else be kept until the next collection of garbage,
+ * which comes after some 80 MB of an upload.
+ */
+function release({ buffer, byteLength }: Buffer): void {
+	// Small pieces share their memory with others.
+	if (buffer.byteLength !== byteLength) return;
+	// Node 20 has no such method.
+	if ("transfer" in buffer && typeof buffer.transfer === "function") buffer.transfer(0);
 }

@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { PeerGone, writePiece } from "../files/body-sink.ts";
 import { deleteEntry } from "../files/delete-entry.ts";
@@ -129,14 +128,21 @@ async function sendArchive(
 	const archive = await packDirectory(directory);
 	response.writeHead(200, { "content-type": gzip ? "application/gzip" : "application/x-tar" });
 	if (request.method === "HEAD") {
+		archive.destroy();
 		response.end();
 		return;
 	}
-	const send = async (pieces: AsyncIterable<Uint8Array>) => {
-		for await (const piece of pieces) if (piece.byteLength > 0) await writePiece(response, piece);
+	const bytes = gzip ? archive.pipe(createGzip()) : archive;
+	if (bytes !== archive) archive.on("error", (error) => bytes.destroy(error));
+	await untilGone(async () => {
+		try {
+			for await (const piece of bytes) await writePiece(response, piece as Buffer);
+		} finally {
+			archive.destroy();
+			bytes.destroy();
+		}
 		response.end();
-	};
-	await untilGone(() => (gzip ? pipeline(archive, createGzip(), send) : send(archive)));
+	});
 }
 
 /** Whoever went away needs no answer, and it is no fault. */
