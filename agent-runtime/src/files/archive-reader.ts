@@ -8,7 +8,7 @@ import { invalidRequest } from "../server/request-errors.ts";
 import { type ArchiveEntry, toArchiveEntry } from "./archive-entry.ts";
 
 /** The oldest archives have no mark of their format; checksums are looked at all the same. The package's types lack it. */
-const ANY_FORMAT = { allowUnknownFormat: true };
+const ANY_FORMAT: Parameters<typeof extract>[0] & { allowUnknownFormat: true } = { allowUnknownFormat: true };
 
 /** What one archive may have at most. */
 export interface ArchiveLimits {
@@ -43,7 +43,7 @@ export class ArchiveReader {
 	readonly entries: StagedEntry[] = [];
 	readonly #directory: string;
 	readonly #limits: ArchiveLimits;
-	readonly #tar: Extract = extract({ ...ANY_FORMAT });
+	readonly #tar: Extract = extract(ANY_FORMAT);
 	#gunzip: Gunzip | undefined;
 	/** What the archive begins with, until it is enough to tell what it is. */
 	#head: Buffer | undefined = Buffer.alloc(0);
