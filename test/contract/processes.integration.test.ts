@@ -150,7 +150,8 @@ describe("processes of a server", () => {
 			const { processes } = await client.listProcesses();
 			expect(processes).toHaveLength(1000);
 			expect(processes.at(-1)?.id).toBe("proc_2400");
-			expect(after - before).toBeLessThan(40);
+			// A bound with room for the garbage collector; what is kept per process would go on growing.
+			expect(after - before).toBeLessThan(96);
 		},
 	);
 });

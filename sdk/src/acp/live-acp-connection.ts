@@ -61,6 +61,9 @@ export interface SendOptions {
 /** Between an agent's end and the end of its connection, so that the last replies still arrive, in milliseconds. */
 const EXIT_GRACE_MS = 250;
 
+/** The same with servers that answer every request of a dead agent, which also tells whether the agent had seen it. */
+const SURE_EXIT_GRACE_MS = 5_000;
+
 /** How long a request that is on its way may take to tell whether it was accepted when its connection ends. */
 const UNDECIDED_MS = 500;
 
@@ -357,6 +360,7 @@ export class LiveAcpConnection {
 		this.#undecided.delete(pending.id);
 		if (pending.willRetry && isResendable(error) && this.#pending.delete(pending.id)) pending.settle({ error });
 		else this.#fail(pending, toError(error));
+		this.#endWhenAnswered();
 	}
 
 	async #post(envelope: Envelope, key: string, order = ""): Promise<ReplyEnvelope | undefined> {
@@ -504,15 +508,28 @@ export class LiveAcpConnection {
 		const pending = this.#pending.get(id);
 		this.#pending.delete(id);
 		this.#fallback.take(id);
+		this.#endWhenAnswered();
 		return pending;
 	}
 
 	/** The agent is gone, but replies that the server wrote in its place may still be on their way. */
 	#endSoon(error: Error): void {
 		if (this.#error || this.#dying) return;
-		const timer = setTimeout(() => this.end(error), this.#pending.size > 0 ? EXIT_GRACE_MS : 0);
+		const grace = this.#options.link.isKeyed ? SURE_EXIT_GRACE_MS : EXIT_GRACE_MS;
+		const timer = setTimeout(() => this.end(error), this.#pending.size > 0 ? grace : 0);
 		unref(timer);
 		this.#dying = { error, timer };
+	}
+
+	/** Ends a connection without an agent as soon as nothing is waited for. */
+	#endWhenAnswered(): void {
+		const dying = this.#dying;
+		if (!dying || this.#error || this.#pending.size > 0) return;
+		clearTimeout(dying.timer);
+		// The reply that came last is dealt with first.
+		const timer = setTimeout(() => this.end(dying.error), 0);
+		unref(timer);
+		this.#dying = { error: dying.error, timer };
 	}
 
 	/** Tells a reply that never came, so that every recorded request has one end. */
